@@ -1,0 +1,108 @@
+"""The commands, which are also the entry points of MLproject."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from catml import __version__, config, quiet, screen
+from catml.errors import CatmlError, InputError, did_you_mean
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
+    try:
+        command, values = parse(sys.argv[1:] if arguments is None else arguments)
+        quiet.settle()
+        {"extract": _extract, "train": _train, "predict": _predict}[command](values)
+    except CatmlError as error:
+        screen.complain(error.problems if isinstance(error, InputError) else [str(error)])
+        return error.exit_code
+    except KeyboardInterrupt:
+        screen.complain(["interrupted; what was finished is kept, and the same command goes on from there."])
+        return 130
+    return 0
+
+
+def parse(arguments: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """Return the command and its checked values.
+
+    Raises:
+        InputError: unknown command or options, values of the wrong type; all problems at once.
+    """
+    parser = _parser()
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in config.COMMANDS:
+        near = did_you_mean(arguments[0], config.COMMANDS)
+        raise InputError(f"no command '{arguments[0]}'.{near} There are {', '.join(config.COMMANDS)}.")
+    options, unknown = parser.parse_known_args(list(arguments))
+    if options.command is None:
+        parser.print_help()
+        parser.exit(0)
+    parameters = {parameter.name: parameter for parameter in config.COMMANDS[options.command][1]}
+    given = {name: value for name in parameters if (value := getattr(options, name)) is not None}
+    if options.command == "predict":
+        given["photos"] = ",".join([*options.PHOTO, *filter(None, [given.get("photos")])])
+    values, problems = config.read_parameters(options.command, given)
+    problems = [*_unknown(unknown, options.command, list(parameters)), *problems]
+    if problems:
+        raise InputError(problems)
+    return options.command, values
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}. 'catml --help' shows what there is.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="catml", description="Labelled photos in, a classifier with a believable accuracy out.")
+    parser.add_argument("--version", action="version", version=f"catml {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    for name, (what, parameters) in config.COMMANDS.items():
+        command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".", allow_abbrev=False)
+        if name == "predict":
+            command.add_argument("PHOTO", nargs="*", help="a photo, or a folder of photos")
+        for parameter in parameters:
+            default = f" (default: {parameter.default})" if parameter.default else ""
+            # Extra parameters of `mlflow run` arrive with the underscore they are declared with.
+            spellings = dict.fromkeys((f"--{parameter.name.replace('_', '-')}", f"--{parameter.name}"))
+            command.add_argument(*spellings, dest=parameter.name, metavar="…", help=parameter.help + default)
+    return parser
+
+
+def _unknown(words: Sequence[str], command: str, known: Sequence[str]) -> list[str]:
+    problems = []
+    for word in words:
+        if word.startswith("--"):
+            name = word[2:].partition("=")[0].replace("-", "_")
+            problems.append(
+                f"{command} has no parameter '{name}'.{did_you_mean(name, known)} It has {', '.join(known)}."
+            )
+    stray = [word for word, before in zip(words, ["", *words], strict=False) if not {word[:2], before[:2]} & {"--"}]
+    return problems + [f"{command}: '{word}' is not understood." for word in stray]
+
+
+def _extract(values: dict[str, Any]) -> None:
+    from catml import pipeline
+
+    found = pipeline.find(values["photos"], values["backbones"], values["weights"])
+    count = pipeline.extract(found)
+    for source in found.sources:
+        screen.say(f"{source.backbone.name}: features {source.backbone.width} wide in {source.store.folder}")
+    screen.say(f"{count} extracted")
+
+
+def _train(values: dict[str, Any]) -> None:
+    from catml import pipeline, summary, tracking
+    from catml.train import train
+
+    found = pipeline.find(values["photos"], values["backbones"], values["weights"])
+    names = {key: ",".join(value) if isinstance(value, tuple) else value for key, value in values.items()}
+    result = train(found, values["trials"], values["seed"], values["test_fraction"], values["register_as"], names)
+    summary.show(result, values["register_as"], tracking.store())
+
+
+def _predict(values: dict[str, Any]) -> None:
+    from catml import prediction
+
+    prediction.show(values["photos"], values["model"])

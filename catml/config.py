@@ -1,0 +1,150 @@
+"""Every parameter of every command, once: its name, its default, what it accepts, and how it is read.
+
+Nothing here imports the rest of catml, so `catml --help` stays quick, and the same table builds the command line,
+checks what `mlflow run` passes on (MLflow checks no types), and is held against MLproject by a test.
+"""
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SAMPLE = "sample"
+AUTO = "auto"
+FOLDS = 5
+MIN_PHOTOS_PER_LABEL = 10
+MODEL_NAME = "catml"
+EXPERIMENT = "catml"
+CHAMPION = "champion"
+
+
+def data_folder() -> Path:
+    """Return the folder for everything that can be made again: features, scans, splits, studies, the drawn sample."""
+    return Path(os.environ.get("CATML_DATA", "data"))
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter: `read` turns its text into a value or raises ValueError saying what was expected."""
+
+    name: str
+    default: str
+    help: str
+    read: Callable[[str], Any]
+
+
+def _text(text: str) -> str:
+    return text.strip()
+
+
+def _whole(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            limit = f" up to {high}" if high < 2**31 - 1 else ""
+            raise ValueError(f"a whole number from {low}{limit}")
+        return value
+
+    return read
+
+
+def _share(low: float, high: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise ValueError(f"a number from {low:g} to {high:g}")
+        return value
+
+    return read
+
+
+def _filled(what: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if not text.strip():
+            raise ValueError(what)
+        return text.strip()
+
+    return read
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not names or (AUTO in names and len(names) > 1):
+        raise ValueError(f"'{AUTO}' alone, or names of backbones separated by commas")
+    return names
+
+
+def _model_name(text: str) -> str:
+    name = text.strip()
+    if any(forbidden in name for forbidden in "/:@"):
+        raise ValueError("a name without '/', ':' and '@', or nothing so as not to register")
+    return name
+
+
+_PHOTOS = Parameter(
+    "photos",
+    SAMPLE,
+    "folder with one folder of photos per label; 'sample' is the drawn sample",
+    _filled("a folder, or 'sample'"),
+)
+_BACKBONES = Parameter(
+    "backbones", AUTO, "names separated by commas; 'auto' takes all whose weights are on this machine", _names
+)
+_WEIGHTS = Parameter("weights", "", "weights files of your own: NAME=PATH, several separated by commas", _text)
+_SEED = Parameter("seed", "42", "everything random follows from it", _whole(0))
+
+COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
+    "extract": ("compute the features of all photos, once", (_PHOTOS, _BACKBONES, _WEIGHTS)),
+    "train": (
+        "extract what is missing, find the best head, test it once, register it",
+        (
+            _PHOTOS,
+            _BACKBONES,
+            _WEIGHTS,
+            Parameter("trials", "40", "how many heads to try", _whole(1)),
+            _SEED,
+            Parameter("test_fraction", "0.2", "share of the photos kept back for the one test", _share(0.05, 0.5)),
+            Parameter("register_as", MODEL_NAME, "name in the model registry; empty: don't register", _model_name),
+        ),
+    ),
+    "predict": (
+        "say what is on photos",
+        (
+            Parameter(
+                "photos", "", "photos, or folders of photos; several separated by commas", _filled("photos or folders")
+            ),
+            Parameter(
+                "model", f"models:/{MODEL_NAME}@{CHAMPION}", "MLflow address of the model", _filled("an MLflow address")
+            ),
+        ),
+    ),
+}
+
+
+def read_parameters(command: str, given: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """Turn the texts given to a command into values, filling in defaults.
+
+    Args:
+        command: a key of `COMMANDS`.
+        given: texts by parameter name; only names the command has.
+
+    Returns:
+        The values by name, and every problem found (empty: all is well).
+    """
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for parameter in COMMANDS[command][1]:
+        text = given.get(parameter.name, parameter.default)
+        try:
+            values[parameter.name] = parameter.read(text)
+        except ValueError as expected:
+            problems.append(f"{parameter.name}: expected {expected}, got '{text}'.")
+    return values, problems

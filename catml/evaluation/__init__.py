@@ -1,0 +1,1 @@
+"""Metrics as plain functions that know nothing of MLflow."""

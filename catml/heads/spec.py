@@ -1,0 +1,63 @@
+"""What a head is: its shape and how it is trained."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class HeadSpec:
+    """One head configuration.
+
+    Attributes:
+        hidden: widths of the hidden layers; none is the linear head, found by a convex solver.
+        l2: weight of the sum of squared kernel weights in the loss (Keras's `regularizers.L2`), mean cross-entropy
+            being the rest of it.
+        dropout: share of each hidden layer's outputs dropped while training.
+        learning_rate: Adam's; hidden layers only.
+        epochs: passes over the training photos; hidden layers only.
+    """
+
+    hidden: tuple[int, ...]
+    l2: float
+    dropout: float = 0.0
+    learning_rate: float | None = None
+    epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        trained = self.learning_rate is not None and self.epochs is not None
+        if self.hidden and not trained:
+            raise ValueError("a head with hidden layers needs learning_rate and epochs")
+        if not self.hidden and (self.dropout or self.learning_rate is not None or self.epochs is not None):
+            raise ValueError("dropout, learning_rate and epochs have no effect on a linear head")
+
+    @property
+    def shape(self) -> str:
+        """Hidden widths as text: "0" for the linear head, "64", "40-20"."""
+        return "-".join(map(str, self.hidden)) or "0"
+
+    def with_epochs(self, epochs: int) -> "HeadSpec":
+        """Return the same head, trained for another number of epochs."""
+        return replace(self, epochs=epochs)
+
+    def params(self) -> dict[str, object]:
+        """Return what has an effect on this head, by its name in MLflow."""
+        named = {
+            "hidden": self.shape,
+            "l2": self.l2,
+            "dropout": self.dropout if self.hidden else None,
+            "learning_rate": self.learning_rate,
+            "epochs": self.epochs,
+        }
+        return {name: value for name, value in named.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One dense layer on what comes before it: kernel (inputs, outputs), bias (outputs,)."""
+
+    kernel: NDArray[np.float32]
+    bias: NDArray[np.float32]

@@ -1,0 +1,1 @@
+"""Bytes to upright RGB, the photo table, the split, and the drawn sample."""

@@ -1,0 +1,90 @@
+"""The only decoder: bytes in, upright RGB out. Extraction, prediction and serving all call it."""
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+Pixels = NDArray[np.uint8]
+
+# Part of every feature fingerprint: raise it whenever the same bytes would give other pixels.
+DECODER_VERSION = 1
+
+
+class DecodeError(Exception):
+    """Raised when bytes are not a photo that can be shown; the message is the reason, without the file's name."""
+
+
+def open_upright(data: bytes) -> Image.Image:
+    """Decode a photo completely and return it upright, in RGB.
+
+    EXIF orientation is applied; transparency is laid on white; the first frame of an animation is taken; 16-bit
+    grey is scaled, not cut.
+
+    Raises:
+        DecodeError: empty, truncated, not an image, or too large to be safe (Pillow's decompression-bomb limit).
+    """
+    if not data:
+        raise DecodeError("empty file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # Between Pillow's warning and its error lie photos of 89 to 179 megapixels: real panoramas, let through.
+            image = Image.open(io.BytesIO(data))
+            image.load()
+            return _to_rgb(ImageOps.exif_transpose(image))
+    except UnidentifiedImageError:
+        raise DecodeError("not an image of a known format") from None
+    except Image.DecompressionBombError:
+        raise DecodeError("more pixels than are safe to decode") from None
+    except Exception as error:  # Pillow's plug-ins raise many kinds; whatever it is, this photo can't be shown
+        raise DecodeError(f"can't be decoded ({error or type(error).__name__})") from None
+
+
+def decode(data: bytes, size: int) -> Pixels:
+    """Decode a photo to the square a backbone takes.
+
+    The whole photo is squashed to the square: a cat at the edge counts too, and nothing is cut off.
+
+    Args:
+        data: the bytes of a photo file.
+        size: side of the square, in pixels.
+
+    Returns:
+        Upright RGB, shape (size, size, 3), values 0-255.
+
+    Raises:
+        DecodeError: as `open_upright`.
+    """
+    return np.asarray(open_upright(data).resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3.0))
+
+
+def exif_orientation(data: bytes) -> int:
+    """Return how the camera was held, as EXIF says it (1 to 8); 1, upright, where it says nothing."""
+    with Image.open(io.BytesIO(data)) as image:
+        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return value if value in range(1, 9) else 1
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return a file's bytes; an unreadable file is a `DecodeError` with the system's reason."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DecodeError(f"can't be read ({error.strerror})") from None
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image, dtype=np.float64)
+        # 16-bit files fill 0-65535; a plain `convert` would cut everything above 255 to white.
+        scale = 255.0 / 65535.0 if values.max(initial=0) > 255 else 1.0
+        return Image.fromarray((values * scale).clip(0, 255).round().astype(np.uint8)).convert("RGB")
+    if image.mode == "P" or "transparency" in image.info or "A" in image.getbands():
+        layer = image.convert("RGBA")
+        white = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(white, layer).convert("RGB")
+    return image.convert("RGB")

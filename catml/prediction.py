@@ -1,0 +1,64 @@
+"""`catml predict`: photos through a registered model, a line each."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from catml import screen, tracking
+from catml.errors import InputError
+from catml.photos.decode import DecodeError, open_upright, read_bytes
+from catml.photos.scan import PHOTO_SUFFIXES
+
+
+def show(photos: str, model: str) -> None:
+    """Print label and probability of each photo.
+
+    Args:
+        photos: paths of photos or folders, separated by commas.
+        model: MLflow address of the model.
+
+    Raises:
+        InputError: files that are missing or no photos; the others are answered all the same.
+    """
+    paths, problems = find(photos)
+    good = []
+    for path in paths:
+        try:
+            open_upright(read_bytes(path))
+            good.append(path)
+        except DecodeError as reason:
+            problems.append(f"{path}: {reason}")
+    if good:
+        screen.say(
+            table(good, tracking.load_model(model).predict(pd.DataFrame({"image": [str(path) for path in good]})))
+        )
+    if problems:
+        raise InputError(problems)
+
+
+def find(photos: str) -> tuple[list[Path], list[str]]:
+    """Return the photo files meant by paths separated by commas, and what is wrong with them."""
+    paths: list[Path] = []
+    problems = []
+    # A file whose own name has a comma is meant as it stands.
+    parts = [photos] if Path(photos).exists() else [part.strip() for part in photos.split(",") if part.strip()]
+    for part in parts:
+        path = Path(part).expanduser()
+        if path.is_dir():
+            inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in PHOTO_SUFFIXES)
+            problems += [] if inside else [f"{path}: no photos in this folder."]
+            paths += inside
+        elif path.exists():
+            paths.append(path)
+        else:
+            problems.append(f"{path}: no such file or folder.")
+    return paths, problems
+
+
+def table(paths: list[Path], predictions: pd.DataFrame) -> str:
+    """Return one line a photo."""
+    rows = [
+        [str(path), label, screen.percent(probability)]
+        for path, label, probability in zip(paths, predictions["label"], predictions["probability"], strict=True)
+    ]
+    return screen.table(["photo", "label", "probability"], rows, right=["probability"])

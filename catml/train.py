@@ -1,0 +1,237 @@
+"""The main job: split, features, study, refit, one look at the test photos, registration."""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from catml import __version__, config, pipeline, screen, tracking
+from catml.backbones.extract import missing
+from catml.backbones.store import digest
+from catml.classifier import Classifier, assemble, describe, keras_head
+from catml.evaluation.intervals import Interval, cross_validation_se, wilson
+from catml.evaluation.metrics import log_loss
+from catml.heads.fit import fit_head
+from catml.photos.scan import photos_hash
+from catml.photos.split import TEST, fold_indices, split, split_hash
+from catml.pipeline import Found, Source
+from catml.study import space
+from catml.study.sweep import Sweep, Trial, best
+
+# Rough, for the estimate on the screen: loading TensorFlow and the networks, and one trial on a few hundred photos.
+START_SECONDS, TRIAL_SECONDS = 20.0, 0.8
+LEADERS = 3
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a study came to."""
+
+    trials: list[Trial]
+    champion: Trial
+    test_right: int
+    test_photos: int
+    test_log_loss: float
+    version: int | None
+
+    @property
+    def test_accuracy(self) -> float:
+        """Share of the test photos the champion got right."""
+        return self.test_right / self.test_photos
+
+    @property
+    def test_interval(self) -> Interval:
+        """Wilson's 95 % interval of the test accuracy."""
+        return wilson(self.test_right, self.test_photos)
+
+
+@dataclass(frozen=True)
+class Data:
+    """What the study works on: the split, class numbers, and each backbone's features, all in the same row order."""
+
+    splits: pd.DataFrame
+    labels: tuple[str, ...]
+    numbers: NDArray[np.int64]
+    features: dict[str, NDArray[np.float32]]
+
+    @property
+    def is_test(self) -> NDArray[np.bool_]:
+        """True where a photo is kept back for the test."""
+        return (self.splits["split"] == TEST).to_numpy()
+
+
+def train(
+    found: Found, trials: int, seed: int, test_fraction: float, register_as: str, params: dict[str, Any]
+) -> Result:
+    """Do the main job on what was found, as one MLflow run with a child run for each trial.
+
+    Args:
+        found: checked photos and backbones.
+        trials: how many heads to try.
+        seed: everything random follows from it.
+        test_fraction: share of the photos kept back.
+        register_as: name in the registry; empty: don't register.
+        params: the command's parameters, to be logged.
+
+    Returns:
+        All trials, the champion and its test.
+    """
+    splits = split(found.table, test_fraction, config.FOLDS, seed)
+    announce(found, splits, trials)
+    with tracking.parent_run(f"{found.folder.name} {trials} trials") as run:
+        tags = {"split_hash": split_hash(splits), "photos_hash": photos_hash(found.table)}
+        run.log(params=params, tags=tags | {"weights": _weights_tag(found.sources)})
+        run.log_text(splits.to_csv(index=False), "split.csv")
+        pipeline.extract(found)
+        data = load_data(found, splits)
+        swept = sweep(data, found.sources, trials, seed, run)
+        champion = best(swept)
+        metrics = validation_metrics(champion)
+        run.log(trial_params(champion, seed), metrics, {"champion_trial": champion.number})
+        result = finish(run, found, data, swept, champion, seed, register_as)
+        run.log_text(leaderboard(swept).to_csv(index=False), "leaderboard.csv")
+    return result
+
+
+def announce(found: Found, splits: pd.DataFrame, trials: int) -> None:
+    """Say what was found and how long it will take, before any work."""
+    counts = found.table["label"].value_counts().sort_index()
+    screen.say(f"photos     {len(found.table)} in {found.folder}: " + ", ".join(f"{n} {k}" for k, n in counts.items()))
+    sides = splits["split"].eq(TEST).sum()
+    screen.say(
+        f"split      {len(splits) - sides} to learn from, in {config.FOLDS} folds; {sides} kept back for one test"
+    )
+    seconds = START_SECONDS + trials * TRIAL_SECONDS
+    for source in found.sources:
+        todo = len(missing(found.table, source.store))
+        seconds += todo * source.backbone.seconds_per_photo
+        cached = found.table["pixels_sha256"].nunique() - todo
+        screen.say(f"backbone   {source.backbone.name}: features of {cached} photos at hand, {todo} to extract")
+    screen.say(f"study      {trials} trials; all in all about {screen.duration(seconds)}\n")
+
+
+def load_data(found: Found, splits: pd.DataFrame) -> Data:
+    """Read the features of all photos from the store."""
+    labels = tuple(sorted(splits["label"].unique()))
+    numbers = splits["label"].map({label: number for number, label in enumerate(labels)}).to_numpy(np.int64)
+    keys = splits["pixels_sha256"].tolist()
+    return Data(splits, labels, numbers, {s.backbone.name: s.store.read(keys) for s in found.sources})
+
+
+def sweep(data: Data, sources: Sequence[Source], trials: int, seed: int, run: tracking.Run) -> list[Trial]:
+    """Run the study, or what is left of it, and log every trial as a child run."""
+    folds = fold_indices(data.splits)
+    journal = config.data_folder() / "studies" / f"{study_key(data.splits, sources, seed)}.journal"
+    study = Sweep(data.features, data.numbers, folds, seed, journal)
+    done = study.done()[:trials]
+    if done:
+        screen.say(f"study      {len(done)} of {trials} trials are at hand in {journal}; delete it to begin anew")
+        note = journal.with_suffix(".run")
+        if note.exists():
+            run.end_killed(note.read_text())
+    journal.with_suffix(".run").write_text(run.id)
+    with tqdm(total=trials, desc="trying heads", unit="head") as bar:
+
+        def log(trial: Trial) -> None:
+            run.log_trial(trial, trial_params(trial, seed), validation_metrics(trial) | {"seconds": trial.seconds})
+            bar.update()
+
+        for trial in done:
+            log(trial)
+        return study.run(trials, log)
+
+
+def study_key(splits: pd.DataFrame, sources: Sequence[Source], seed: int) -> str:
+    """Return the name of a study's file: the digest of everything its results depend on but the number of trials."""
+    depends_on = {
+        "split": split_hash(splits),
+        "features": [s.store.folder.name for s in sources],
+        "seed": seed,
+        "space": space.description(),
+        "versions": [__version__, *(version(p) for p in ("keras", "numpy", "optuna", "scikit-learn"))],
+    }
+    return digest(depends_on)
+
+
+def trial_params(trial: Trial, seed: int) -> dict[str, object]:
+    """Return what a trial's run is told by."""
+    return {"backbone": trial.backbone, **trial.spec.params(), "seed": seed}
+
+
+def validation_metrics(trial: Trial) -> dict[str, float]:
+    """Return means over the folds with their standard errors."""
+    test_share = 1 / (len(trial.log_losses) - 1)
+    return {
+        "val_accuracy": trial.accuracy,
+        "val_accuracy_se": cross_validation_se(trial.accuracies, test_share),
+        "val_log_loss": trial.log_loss,
+        "val_log_loss_se": cross_validation_se(trial.log_losses, test_share),
+    }
+
+
+def finish(
+    run: tracking.Run,
+    found: Found,
+    data: Data,
+    trials: list[Trial],
+    champion: Trial,
+    seed: int,
+    register_as: str,
+) -> Result:
+    """Refit the champion on all photos but the test's, look at those once, and register the classifier."""
+    source = next(s for s in found.sources if s.backbone.name == champion.backbone)
+    features, test = data.features[champion.backbone], data.is_test
+    layers = fit_head(features[~test], data.numbers[~test], champion.spec, len(data.labels), seed)
+    probabilities = keras_head(layers, champion.spec).predict_on_batch(features[test])
+    right = int((probabilities.argmax(axis=1) == data.numbers[test]).sum())
+    result = Result(trials, champion, right, int(test.sum()), log_loss(probabilities, data.numbers[test]), None)
+    metrics = {
+        "test_accuracy": result.test_accuracy,
+        "test_accuracy_low": result.test_interval.low,
+        "test_accuracy_high": result.test_interval.high,
+        "test_log_loss": result.test_log_loss,
+    }
+    looks = 1 + tracking.earlier_tests(split_hash(data.splits))
+    run.log(metrics=metrics, tags={"test_evaluations": looks})
+    if looks > 1:
+        screen.say(
+            f"note       these test photos were looked at {looks - 1} times before: each look makes them less of a test"
+        )
+    size, name = source.backbone.input_size, source.backbone.name
+    description = describe(data.labels, size, name, champion.spec, source.fingerprint)
+    network = assemble(source.load(), layers, champion.spec)
+    classifier = Classifier(network, replace(description, metrics=metrics))
+    tags = {"backbone": name, "hidden": champion.spec.shape, **{k: f"{v:.4f}" for k, v in metrics.items()}}
+    with tempfile.TemporaryDirectory() as folder:
+        classifier.save(Path(folder) / "classifier")
+        if source.weights.is_random:
+            screen.say(f"not registered: {name} has random weights, which are for tests only")
+        elif register_as:
+            number = tracking.register(
+                run, Path(folder) / "classifier", list(data.labels), register_as, config.CHAMPION, tags
+            )
+            return replace(result, version=number)
+    return result
+
+
+def leaderboard(trials: Sequence[Trial]) -> pd.DataFrame:
+    """Return one row a trial, the best first."""
+    rows = [
+        {"trial": t.number, "backbone": t.backbone}
+        | t.spec.params()
+        | {"val_log_loss": t.log_loss, "val_accuracy": t.accuracy}
+        for t in sorted(trials, key=lambda trial: trial.log_loss)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _weights_tag(sources: Sequence[Source]) -> str:
+    return json.dumps({s.backbone.name: s.weights.origin for s in sources})
