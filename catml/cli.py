@@ -12,9 +12,8 @@ from catml.errors import CatmlError, InputError, did_you_mean
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
     try:
-        command, values = parse(sys.argv[1:] if arguments is None else arguments)
-        quiet.settle()
-        {"extract": _extract, "train": _train, "predict": _predict}[command](values)
+        command, values, problems = parse(sys.argv[1:] if arguments is None else arguments)
+        {"extract": _extract, "train": _train, "predict": _predict}[command](values, problems)
     except CatmlError as error:
         screen.complain(error.problems if isinstance(error, InputError) else [str(error)])
         return error.exit_code
@@ -24,11 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parse(arguments: Sequence[str]) -> tuple[str, dict[str, Any]]:
-    """Return the command and its checked values.
+def parse(arguments: Sequence[str]) -> tuple[str, dict[str, Any], list[str]]:
+    """Return the command, its checked values, and the problems of the others: unknown names, wrong types.
 
     Raises:
-        InputError: unknown command or options, values of the wrong type; all problems at once.
+        InputError: unknown command, or words that can't be told apart.
     """
     parser = _parser()
     if arguments and not arguments[0].startswith("-") and arguments[0] not in config.COMMANDS:
@@ -43,10 +42,7 @@ def parse(arguments: Sequence[str]) -> tuple[str, dict[str, Any]]:
     if options.command == "predict":
         given["photos"] = ",".join([*options.PHOTO, *filter(None, [given.get("photos")])])
     values, problems = config.read_parameters(options.command, given)
-    problems = [*_unknown(unknown, options.command, list(parameters)), *problems]
-    if problems:
-        raise InputError(problems)
-    return options.command, values
+    return options.command, values, [*_unknown(unknown, options.command, list(parameters)), *problems]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -82,27 +78,34 @@ def _unknown(words: Sequence[str], command: str, known: Sequence[str]) -> list[s
     return problems + [f"{command}: '{word}' is not understood." for word in stray]
 
 
-def _extract(values: dict[str, Any]) -> None:
+def _extract(values: dict[str, Any], problems: list[str]) -> None:
     from catml import pipeline
 
-    found = pipeline.find(values["photos"], values["backbones"], values["weights"])
+    found = pipeline.find(values, problems)
+    quiet.settle()
     count = pipeline.extract(found)
     for source in found.sources:
         screen.say(f"{source.backbone.name}: features {source.backbone.width} wide in {source.store.folder}")
     screen.say(f"{count} extracted")
 
 
-def _train(values: dict[str, Any]) -> None:
-    from catml import pipeline, summary, tracking
+def _train(values: dict[str, Any], problems: list[str]) -> None:
+    from catml import pipeline
+
+    found = pipeline.find(values, problems)
+    quiet.settle()
+    from catml import summary, tracking
     from catml.train import train
 
-    found = pipeline.find(values["photos"], values["backbones"], values["weights"])
     names = {key: ",".join(value) if isinstance(value, tuple) else value for key, value in values.items()}
     result = train(found, values["trials"], values["seed"], values["test_fraction"], values["register_as"], names)
     summary.show(result, values["register_as"], tracking.store())
 
 
-def _predict(values: dict[str, Any]) -> None:
+def _predict(values: dict[str, Any], problems: list[str]) -> None:
+    if problems:
+        raise InputError(problems)
+    quiet.settle()
     from catml import prediction
 
     prediction.show(values["photos"], values["model"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
-from catml import config, screen
+from catml import config, quiet, screen
 from catml.backbones import registry, weights
 from catml.backbones.extract import extract_missing, missing
 from catml.backbones.registry import Backbone
@@ -46,13 +46,18 @@ class Found:
     sources: tuple[Source, ...]
 
 
-def find(photos: str, backbones: Sequence[str], weights_text: str) -> Found:
+def find(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
     """Check photos, backbones and weights, and say everything that is wrong with them at once.
 
+    Args:
+        values: the parameters `photos`, `backbones` and `weights`; one that is missing is among the problems.
+        problems: what is known to be wrong already.
+
     Raises:
-        InputError: holds all problems of all three.
+        InputError: holds all problems of all three, after those given.
     """
-    problems: list[str] = []
+    problems = list(problems)
+    photos, backbones, weights_text = (values.get(name) for name in ("photos", "backbones", "weights"))
 
     def attempt(work: Callable[..., T], *arguments: Any) -> T | None:
         try:
@@ -61,9 +66,10 @@ def find(photos: str, backbones: Sequence[str], weights_text: str) -> Found:
             problems.extend(error.problems)
             return None
 
-    given = attempt(weights.parse, weights_text) or {}
-    chosen = attempt(_choose, backbones, given)
-    found = attempt(_scan, photos)
+    given = attempt(weights.parse, weights_text)
+    chosen = attempt(_choose, backbones, given or {}) if backbones else None
+    # The sample is always in order: no need to draw it for a command that can't go on.
+    found = attempt(_scan, photos) if photos and not (problems and photos == config.SAMPLE) else None
     if problems or chosen is None or found is None:
         raise InputError(problems)
     sources = []
@@ -76,6 +82,7 @@ def find(photos: str, backbones: Sequence[str], weights_text: str) -> Found:
             source = Source(backbone, ready, store, of)
             if ready.origin == "file" and len(missing(found[1], store)):
                 # A user's file may be of another network: better said now than after an hour with the first backbone.
+                quiet.settle()
                 source = replace(source, network=attempt(source.load))
             sources.append(source)
     if problems:

@@ -27,7 +27,7 @@ def show(result: Result, model: str, store: str) -> None:
 
 def leaders(trials: list[Trial]) -> str:
     """Return the table of the best heads of each backbone."""
-    head = ["backbone", "hidden", "dropout", "l2", "val log loss", "val accuracy", "trial"]
+    head = ["backbone", "hidden", "scaling", "dropout", "l2", "val log loss", "val accuracy", "trial"]
     rows = []
     ranked = sorted(trials, key=lambda trial: trial.log_loss)
     for backbone in dict.fromkeys(trial.backbone for trial in ranked):
@@ -37,6 +37,7 @@ def leaders(trials: list[Trial]) -> str:
                 [
                     backbone,
                     trial.spec.shape,
+                    trial.spec.scaling,
                     str(params.get("dropout", "")),
                     f"{trial.spec.l2:.2g}",
                     f"{trial.log_loss:.4f}",
@@ -44,7 +45,7 @@ def leaders(trials: list[Trial]) -> str:
                     str(trial.number),
                 ]
             )
-    return screen.table(head, rows, right=head[2:])
+    return screen.table(head, rows, right=head[3:])
 
 
 def _head(trial: Trial) -> str:

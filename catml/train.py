@@ -27,8 +27,7 @@ from catml.study import space
 from catml.study.sweep import Sweep, Trial, best
 
 # Rough, for the estimate on the screen: loading TensorFlow and the networks, and one trial on a few hundred photos.
-START_SECONDS, TRIAL_SECONDS = 20.0, 0.8
-LEADERS = 3
+START_SECONDS, TRIAL_SECONDS = 20.0, 0.6
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ def load_data(found: Found, splits: pd.DataFrame) -> Data:
 def sweep(data: Data, sources: Sequence[Source], trials: int, seed: int, run: tracking.Run) -> list[Trial]:
     """Run the study, or what is left of it, and log every trial as a child run."""
     folds = fold_indices(data.splits)
-    journal = config.data_folder() / "studies" / f"{study_key(data.splits, sources, seed)}.journal"
+    journal = journal_of(data.splits, sources, seed)
     study = Sweep(data.features, data.numbers, folds, seed, journal)
     done = study.done()[:trials]
     if done:
@@ -149,8 +148,8 @@ def sweep(data: Data, sources: Sequence[Source], trials: int, seed: int, run: tr
         return study.run(trials, log)
 
 
-def study_key(splits: pd.DataFrame, sources: Sequence[Source], seed: int) -> str:
-    """Return the name of a study's file: the digest of everything its results depend on but the number of trials."""
+def journal_of(splits: pd.DataFrame, sources: Sequence[Source], seed: int) -> Path:
+    """Return a study's file, named by the digest of everything its results depend on but the number of trials."""
     depends_on = {
         "split": split_hash(splits),
         "features": [s.store.folder.name for s in sources],
@@ -158,7 +157,7 @@ def study_key(splits: pd.DataFrame, sources: Sequence[Source], seed: int) -> str
         "space": space.description(),
         "versions": [__version__, *(version(p) for p in ("keras", "numpy", "optuna", "scikit-learn"))],
     }
-    return digest(depends_on)
+    return config.data_folder() / "studies" / f"{digest(depends_on)}.journal"
 
 
 def trial_params(trial: Trial, seed: int) -> dict[str, object]:

@@ -36,12 +36,15 @@ class Score:
 
 
 def make_folds(
-    features: NDArray[np.float32], labels: Labels, folds: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]]
+    features: NDArray[np.float32],
+    labels: Labels,
+    folds: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]],
+    scaling: str,
 ) -> list[Fold]:
-    """Prepare each fold once for all heads: standardisation and rotation are fitted on its training side only."""
+    """Prepare each fold once for all heads: centring, scaling and rotation are fitted on its training side only."""
     prepared = []
     for training, validation in folds:
-        geometry = fit_geometry(features[training])
+        geometry = fit_geometry(features[training], scaling)
         prepared.append(
             Fold(
                 geometry.coordinates(features[training]),
@@ -89,7 +92,7 @@ def cross_validate(folds: Sequence[Fold], spec: HeadSpec, classes: int, seed: in
 
 def fit_head(features: NDArray[np.float32], labels: Labels, spec: HeadSpec, classes: int, seed: int) -> list[Layer]:
     """Train a head on all rows and return its layers on raw features, the last one softmax, the others ReLU."""
-    geometry = fit_geometry(features)
+    geometry = fit_geometry(features, spec.scaling)
     coordinates = geometry.coordinates(features)
     if spec.hidden:
         assert spec.epochs is not None  # noqa: S101

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-Matrix = NDArray[np.floating]
+SCALINGS = ("common", "each")
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,8 @@ class HeadSpec:
 
     Attributes:
         hidden: widths of the hidden layers; none is the linear head, found by a convex solver.
+        scaling: what features are divided by after their mean is taken off: "common", one number for all of them, which
+            keeps a backbone's own weighting of its features; or "each", every feature's own standard deviation.
         l2: weight of the sum of squared kernel weights in the loss (Keras's `regularizers.L2`), mean cross-entropy
             being the rest of it.
         dropout: share of each hidden layer's outputs dropped while training.
@@ -22,12 +24,15 @@ class HeadSpec:
     """
 
     hidden: tuple[int, ...]
+    scaling: str
     l2: float
     dropout: float = 0.0
     learning_rate: float | None = None
     epochs: int | None = None
 
     def __post_init__(self) -> None:
+        if self.scaling not in SCALINGS:
+            raise ValueError(f"scaling is one of {', '.join(SCALINGS)}, not {self.scaling!r}")
         trained = self.learning_rate is not None and self.epochs is not None
         if self.hidden and not trained:
             raise ValueError("a head with hidden layers needs learning_rate and epochs")
@@ -47,6 +52,7 @@ class HeadSpec:
         """Return what has an effect on this head, by its name in MLflow."""
         named = {
             "hidden": self.shape,
+            "scaling": self.scaling,
             "l2": self.l2,
             "dropout": self.dropout if self.hidden else None,
             "learning_rate": self.learning_rate,

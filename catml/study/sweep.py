@@ -67,9 +67,9 @@ class Sweep:
         self.backbones = tuple(features)
         self.classes = int(labels.max()) + 1
         self.seed = seed
-        self._folds: dict[str, list[Fold]] = {
-            name: make_folds(matrix, labels, folds) for name, matrix in features.items()
-        }
+        self._features, self._labels, self._folds = features, labels, folds
+        # Lives as long as the sweep: folds by backbone and scaling, each prepared when a trial first needs it.
+        self._prepared: dict[tuple[str, str], list[Fold]] = {}
         journal.parent.mkdir(parents=True, exist_ok=True)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(
@@ -100,7 +100,7 @@ class Sweep:
         start = time.perf_counter()
         asked = self._study.ask()
         backbone, spec = suggest(asked, self.backbones)
-        score = cross_validate(self._folds[backbone], spec, self.classes, seed)
+        score = cross_validate(self._fold(backbone, spec.scaling), spec, self.classes, seed)
         seconds = time.perf_counter() - start
         asked.set_user_attr("log_losses", score.log_loss)
         asked.set_user_attr("accuracies", score.accuracy)
@@ -108,6 +108,12 @@ class Sweep:
         asked.set_user_attr("seconds", seconds)
         self._study.tell(asked, float(np.mean(score.log_loss)))
         return Trial(number, backbone, score.spec, score.log_loss, score.accuracy, seconds)
+
+    def _fold(self, backbone: str, scaling: str) -> list[Fold]:
+        if (backbone, scaling) not in self._prepared:
+            prepared = make_folds(self._features[backbone], self._labels, self._folds, scaling)
+            self._prepared[backbone, scaling] = prepared
+        return self._prepared[backbone, scaling]
 
     def _completed(self) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))

@@ -99,7 +99,6 @@ def test_damaged_cache_is_not_used_but_replaced(cache, server):
 @pytest.mark.parametrize("home", [None, "elsewhere"])
 def test_cache_is_the_one_keras_uses(home, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("KERAS_BACKEND", "numpy")  # starts faster
     if home is None:
         monkeypatch.delenv("KERAS_HOME", raising=False)
     else:

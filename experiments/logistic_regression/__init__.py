@@ -1,0 +1,1 @@
+"""The champion beside scikit-learn's LogisticRegression."""

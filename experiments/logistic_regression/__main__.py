@@ -1,0 +1,69 @@
+"""The champion of the last study beside scikit-learn's LogisticRegression, on the same features, folds and test photos.
+
+    python -m experiments.logistic_regression --photos FOLDER [--backbones NAMES --weights NAME=PATH ...]
+
+takes the parameters of `catml train`, and is run after it in the same folder: features and trials come from there.
+"""
+
+import sys
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from catml import cli, config, pipeline, screen, train
+from catml.errors import InputError
+from catml.evaluation.intervals import wilson
+from catml.evaluation.metrics import accuracy, log_loss
+from catml.photos.split import fold_indices, split
+from catml.study.sweep import Sweep, best
+
+
+def baselines():
+    """Return scikit-learn models by name: as it comes, as it comes on standardised features, and C chosen by us."""
+    return {
+        "LogisticRegression()": lambda: LogisticRegression(max_iter=5000),
+        "StandardScaler, LogisticRegression()": lambda: make_pipeline(
+            StandardScaler(), LogisticRegression(max_iter=5000)
+        ),
+        "StandardScaler, LogisticRegression(C=.01)": lambda: make_pipeline(
+            StandardScaler(), LogisticRegression(C=0.01, max_iter=5000)
+        ),
+    }
+
+
+def main() -> int:
+    """Print one row a model: validation log loss and accuracy (means over folds), test accuracy with its interval."""
+    try:
+        _, values, problems = cli.parse(["train", *sys.argv[1:]])
+        found = pipeline.find(values, problems)
+    except InputError as error:
+        screen.complain(error.problems)
+        return error.exit_code
+    splits = split(found.table, values["test_fraction"], config.FOLDS, values["seed"])
+    data = train.load_data(found, splits)
+    folds, is_test = fold_indices(splits), data.is_test
+    journal = train.journal_of(splits, found.sources, values["seed"])
+    study = Sweep(data.features, data.numbers, folds, values["seed"], journal)
+    champion = best(study.done())
+    rows = [["catml", f"{champion.backbone}, hidden {champion.spec.shape}", f"{champion.log_loss:.4f}"]]
+    rows[0] += [screen.percent(champion.accuracy), "as printed by train"]
+    for backbone, features in data.features.items():
+        for name, make in baselines().items():
+            scores = []
+            for training, validation in folds:
+                given = make().fit(features[training], data.numbers[training]).predict_proba(features[validation])
+                scores.append((log_loss(given, data.numbers[validation]), accuracy(given, data.numbers[validation])))
+            loss, right_share = np.mean(scores, axis=0)
+            given = make().fit(features[~is_test], data.numbers[~is_test]).predict(features[is_test])
+            right, photos = int((given == data.numbers[is_test]).sum()), int(is_test.sum())
+            ends = wilson(right, photos)
+            test = f"{right}/{photos} = {screen.percent(right / photos)} [{100 * ends.low:.1f}, {100 * ends.high:.1f}]"
+            rows.append([name, backbone, f"{loss:.4f}", screen.percent(right_share), test])
+    screen.say(screen.table(["model", "on", "val log loss", "val accuracy", "test accuracy [95 %]"], rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
