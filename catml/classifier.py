@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -141,7 +142,7 @@ def _bytes(photo: Any) -> bytes:
     if not isinstance(photo, str):
         raise DecodeError(f"expected bytes, a path or base64 text, got {type(photo).__name__}")
     # A path is short and exists; base64 of a photo is neither. What is neither is told as a missing file.
-    if len(photo) < 4096 and Path(photo).is_file():
+    if os.path.isfile(photo):  # noqa: PTH113, Path.is_file raises an error where a text is too long for a name
         return read_bytes(Path(photo))
     try:
         data = base64.b64decode(photo, validate=True)

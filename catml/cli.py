@@ -82,6 +82,7 @@ def _extract(values: dict[str, Any], problems: list[str]) -> None:
     from catml import pipeline
 
     found = pipeline.find(values, problems)
+    pipeline.announce(found)
     quiet.settle()
     count = pipeline.extract(found)
     for source in found.sources:

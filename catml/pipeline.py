@@ -90,6 +90,20 @@ def find(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
     return Found(*found, tuple(sources))
 
 
+def announce(found: Found) -> float:
+    """Say what was found; return roughly how many seconds the extraction of what is missing will take."""
+    counts = found.table["label"].value_counts().sort_index()
+    labels = ", ".join(f"{count} {label}" for label, count in counts.items())
+    screen.say(f"photos     {len(found.table)} in {found.folder}: {labels}")
+    seconds = 0.0
+    for source in found.sources:
+        todo = len(missing(found.table, source.store))
+        cached = found.table["pixels_sha256"].nunique() - todo
+        screen.say(f"backbone   {source.backbone.name}: features of {cached} photos at hand, {todo} to extract")
+        seconds += todo * source.backbone.seconds_per_photo
+    return seconds
+
+
 def extract(found: Found) -> int:
     """Compute the features that are missing, of every backbone; return how many were computed."""
     return sum(extract_missing(found.table, found.folder, s.backbone, s.load, s.store) for s in found.sources)

@@ -45,7 +45,7 @@ def find(photos: str) -> tuple[list[Path], list[str]]:
     for part in parts:
         path = Path(part).expanduser()
         if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in PHOTO_SUFFIXES)
+            inside = sorted(file for file in path.rglob("*") if _is_photo(file))
             problems += [] if inside else [f"{path}: no photos in this folder."]
             paths += inside
         elif path.exists():
@@ -53,6 +53,11 @@ def find(photos: str) -> tuple[list[Path], list[str]]:
         else:
             problems.append(f"{path}: no such file or folder.")
     return paths, problems
+
+
+def _is_photo(path: Path) -> bool:
+    # As in a scan: a hidden file, such as the ._NAME.jpg of a Mac, is no photo.
+    return path.suffix.lower() in PHOTO_SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def table(paths: list[Path], predictions: pd.DataFrame) -> str:

@@ -49,7 +49,7 @@ class Run:
 
     def log_trial(self, trial: Trial, params: Mapping[str, object], metrics: Mapping[str, float]) -> None:
         """Log one trial as a child run: one call to make it, one with everything, one to end it."""
-        name = f"{trial.number:03d} {trial.backbone} {trial.spec.shape}"
+        name = f"{trial.number:03d} {trial.backbone} {trial.spec.shape if trial.spec.hidden else 'linear'}"
         start = int(time.time() * 1000)
         tags = {MLFLOW_PARENT_RUN_ID: self.id, MLFLOW_RUN_NAME: name}
         child = self._client.create_run(self._experiment, start - int(trial.seconds * 1000), tags).info.run_id
@@ -75,6 +75,8 @@ def parent_run(name: str) -> Iterator[Run]:
         os.environ.get("MLFLOW_EXPERIMENT_NAME") or os.environ.get("MLFLOW_EXPERIMENT_ID")
     ):
         mlflow.set_experiment(EXPERIMENT)
+        # Without it the page asks whether this is about language models.
+        mlflow.set_experiment_tag("mlflow.experimentKind", "custom_model_development")
         started = mlflow.start_run(run_name=name)
     else:
         started = mlflow.start_run()

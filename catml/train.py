@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from catml import __version__, config, pipeline, screen, tracking
-from catml.backbones.extract import missing
 from catml.backbones.store import digest
 from catml.classifier import Classifier, assemble, describe, keras_head
 from catml.evaluation.intervals import Interval, cross_validation_se, wilson
@@ -102,18 +101,9 @@ def train(
 
 def announce(found: Found, splits: pd.DataFrame, trials: int) -> None:
     """Say what was found and how long it will take, before any work."""
-    counts = found.table["label"].value_counts().sort_index()
-    screen.say(f"photos     {len(found.table)} in {found.folder}: " + ", ".join(f"{n} {k}" for k, n in counts.items()))
-    sides = splits["split"].eq(TEST).sum()
-    screen.say(
-        f"split      {len(splits) - sides} to learn from, in {config.FOLDS} folds; {sides} kept back for one test"
-    )
-    seconds = START_SECONDS + trials * TRIAL_SECONDS
-    for source in found.sources:
-        todo = len(missing(found.table, source.store))
-        seconds += todo * source.backbone.seconds_per_photo
-        cached = found.table["pixels_sha256"].nunique() - todo
-        screen.say(f"backbone   {source.backbone.name}: features of {cached} photos at hand, {todo} to extract")
+    seconds = START_SECONDS + trials * TRIAL_SECONDS + pipeline.announce(found)
+    test = int(splits["split"].eq(TEST).sum())
+    screen.say(f"split      {len(splits) - test} to learn from, in {config.FOLDS} folds; {test} kept back for one test")
     screen.say(f"study      {trials} trials; all in all about {screen.duration(seconds)}\n")
 
 
@@ -201,9 +191,8 @@ def finish(
     looks = 1 + tracking.earlier_tests(split_hash(data.splits))
     run.log(metrics=metrics, tags={"test_evaluations": looks})
     if looks > 1:
-        screen.say(
-            f"note       these test photos were looked at {looks - 1} times before: each look makes them less of a test"
-        )
+        before = "once" if looks == 2 else f"{looks - 1} times"
+        screen.say(f"note       these test photos were looked at {before} before: each look makes them less of a test")
     size, name = source.backbone.input_size, source.backbone.name
     description = describe(data.labels, size, name, champion.spec, source.fingerprint)
     network = assemble(source.load(), layers, champion.spec)

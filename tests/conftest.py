@@ -1,9 +1,12 @@
 """What all tests share."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 # Before anything imports TensorFlow, which reads it once.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -18,3 +21,19 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs real photos and weights in {folder}; CATML_SHARED says where they are")
     return folder
+
+
+@pytest.fixture
+def write_photos() -> Callable[..., Path]:
+    """Return a function that fills a folder with small photos, all different: `write_photos(folder, cat=12, dog=10)`."""
+
+    def write(folder: Path, **counts: int) -> Path:
+        generator = np.random.default_rng(sum(map(ord, "".join(counts))))
+        for label, count in counts.items():
+            (folder / label).mkdir(parents=True, exist_ok=True)
+            for number in range(count):
+                pixels = generator.integers(0, 256, (8, 10, 3), np.uint8)
+                Image.fromarray(pixels).save(folder / label / f"{label}{number:02d}.png")
+        return folder
+
+    return write

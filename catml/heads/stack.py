@@ -131,9 +131,11 @@ def _run_epoch(
         gradients = tape.gradient(loss, weights)
         power = tf.cast(count + 1, tf.float32)
         rate = learning_rate * tf.sqrt(1 - ADAM_BETA_2**power) / (1 - ADAM_BETA_1**power)
-        rate = (rate * tf.cast(photos_taken > 0, tf.float32))[:, None, None]
-        first = [ADAM_BETA_1 * m + (1 - ADAM_BETA_1) * g for m, g in zip(first, gradients, strict=True)]
-        second = [ADAM_BETA_2 * v + (1 - ADAM_BETA_2) * g**2 for v, g in zip(second, gradients, strict=True)]
+        # In an empty step neither the weights nor the moments of a head move.
+        moves = tf.cast(photos_taken > 0, tf.float32)[:, None, None]
+        rate = rate[:, None, None] * moves
+        first = [m + moves * (1 - ADAM_BETA_1) * (g - m) for m, g in zip(first, gradients, strict=True)]
+        second = [v + moves * (1 - ADAM_BETA_2) * (g**2 - v) for v, g in zip(second, gradients, strict=True)]
         weights = [w - rate * m / (tf.sqrt(v) + ADAM_EPSILON) for w, m, v in zip(weights, first, second, strict=True)]
         return number + 1, weights, first, second
 

@@ -81,7 +81,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image, dtype=np.float64)
         # 16-bit files fill 0-65535; a plain `convert` would cut everything above 255 to white.
-        scale = 255.0 / 65535.0 if values.max(initial=0) > 255 else 1.0
+        # Modes "I" and "F" hold files of any depth, so there the values have to tell.
+        scale = 255.0 / 65535.0 if image.mode.startswith("I;16") or values.max(initial=0) > 255 else 1.0
         return Image.fromarray((values * scale).clip(0, 255).round().astype(np.uint8)).convert("RGB")
     if image.mode == "P" or "transparency" in image.info or "A" in image.getbands():
         layer = image.convert("RGBA")

@@ -36,7 +36,7 @@ COLUMNS = [
 def scan(folder: Path, cache: Path, *, progress: bool = True) -> pd.DataFrame:
     """Read every file in the label folders of `folder` and return the photo table.
 
-    A file whose size and modification time are those of the last scan is not read again.
+    A photo whose size and modification time are those of the last scan is not read again; a file with a problem is.
 
     Args:
         folder: holds one folder per label; photos may lie in folders within those.
@@ -47,13 +47,16 @@ def scan(folder: Path, cache: Path, *, progress: bool = True) -> pd.DataFrame:
         One row a file, sorted by path, with the columns of `COLUMNS`.
 
     Raises:
-        InputError: there is no such folder.
+        InputError: there is no such folder, or a file's name is not text.
     """
     if not folder.is_dir():
         raise InputError(_no_folder(folder))
-    remembered_at = cache / f"{_digest(str(folder.resolve()), str(DECODER_VERSION))[:16]}.parquet"
-    remembered = _remembered(remembered_at)
     files = sorted(_files(folder))
+    unnamed = [ascii(path) for path, _ in files if not _is_text(path)]
+    if unnamed:
+        raise InputError([f"{folder}: the name {name} is not valid UTF-8. Rename it." for name in unnamed])
+    remembered_at = cache / f"{_digest(str(folder.resolve()), str(DECODER_VERSION), *COLUMNS)[:16]}.parquet"
+    remembered = _remembered(remembered_at)
     stats = {path: _stat(folder / path) for path, _ in files}
     fresh = [file for file in files if remembered.get(file[0], {}).get("stat") != stats[file[0]]]
     rows: dict[str, object] = {path: row["row"] for path, row in remembered.items() if path in stats}
@@ -176,7 +179,17 @@ def _remembered(path: Path) -> dict[str, dict[str, object]]:
         table = pd.read_parquet(path)
     except (OSError, ValueError):  # no scan yet, or one that can't be read: everything is read afresh
         return {}
-    return {str(row["path"]): {"row": row, "stat": (row["size"], row["mtime_ns"])} for row in table.to_dict("records")}
+    # A file with a problem is always read again: new permissions or a new Pillow mend it without changing it.
+    fine = table[table["problem"] == ""]
+    return {str(row["path"]): {"row": row, "stat": (row["size"], row["mtime_ns"])} for row in fine.to_dict("records")}
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _digest(*parts: str) -> str:

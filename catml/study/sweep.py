@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 from numpy.typing import NDArray
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState
 
 from catml.heads.fit import Fold, Labels, cross_validate, make_folds
@@ -70,11 +70,10 @@ class Sweep:
         self._features, self._labels, self._folds = features, labels, folds
         # Lives as long as the sweep: folds by backbone and scaling, each prepared when a trial first needs it.
         self._prepared: dict[tuple[str, str], list[Fold]] = {}
-        journal.parent.mkdir(parents=True, exist_ok=True)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(
             study_name="catml",
-            storage=optuna.storages.JournalStorage(JournalFileBackend(str(journal))),
+            storage=optuna.storages.JournalStorage(_backend(journal)),
             load_if_exists=True,
         )
 
@@ -84,11 +83,17 @@ class Sweep:
 
     def run(self, trials: int, on_trial: Callable[[Trial], None]) -> list[Trial]:
         """Complete the study up to `trials` trials, telling `on_trial` of each, and return all of them."""
-        for stale in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)):
-            self._study.tell(stale.number, state=TrialState.FAIL)  # left by a process that was killed
+        self._fail_stale()
         for number in range(len(self._completed()), trials):
             on_trial(self._one(number))
         return self.done()[:trials]
+
+    def _fail_stale(self) -> None:
+        """Fail the trials that a killed process has left."""
+        for _ in self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+            self._study.ask()  # only a trial that runs can be told to have failed
+        for stale in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            self._study.tell(stale.number, state=TrialState.FAIL)
 
     def _one(self, number: int) -> Trial:
         seed = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
@@ -122,6 +127,26 @@ class Sweep:
 def best(trials: Sequence[Trial]) -> Trial:
     """Return the trial with the lowest mean log loss."""
     return min(trials, key=lambda trial: trial.log_loss)
+
+
+def _backend(journal: Path) -> JournalFileBackend:
+    """Return the journal, without the half line that a process killed while writing leaves at its end.
+
+    Optuna would write on behind that half line, and then could not read the file any more.
+    """
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    # Absolute: Optuna's lock is a link to this name, and one left by a killed process is only given up after 30 seconds
+    # if the link leads somewhere.
+    journal = journal.resolve()
+    lock = JournalFileSymlinkLock(str(journal))
+    lock.acquire()
+    try:
+        with journal.open("a+b") as file:
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
+    finally:
+        lock.release()
+    return JournalFileBackend(str(journal), lock)
 
 
 def _trial(number: int, frozen: FrozenTrial) -> Trial:

@@ -5,8 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from catml.photos.drawn_canvas import Canvas, Colour, Mark, Points
-from catml.photos.drawn_shapes import Placement, closed, ellipse, strand
+from catml.photos.drawn.canvas import Canvas, Colour, Mark, Points
+from catml.photos.drawn.shapes import Placement, closed, ellipse, moved, strand, turned
 
 Eyes = Literal["open", "wide", "half", "closed"]
 
@@ -59,9 +59,7 @@ class _Face:
 
     def flat(self, points: Points) -> Points:
         """Return pixels of points that don't turn with yaw and pitch, such as the outline of the skull."""
-        cos, sin = np.cos(self.pose.roll), np.sin(self.pose.roll)
-        turned = points @ np.array([[cos, sin], [-sin, cos]])
-        return self.place(turned * self.pose.size + [self.pose.x, self.pose.y])
+        return self.place(moved(turned(points, self.pose.roll) * self.pose.size, self.pose.x, self.pose.y))
 
 
 def draw_head(canvas: Canvas, place: Placement, coat: Coat, pose: HeadPose) -> None:
@@ -111,12 +109,12 @@ def _ears(canvas: Canvas, face: _Face, coat: Coat) -> None:
             inside = face.flat(closed(middle + (ear - middle) * [0.62, 0.7] + [0.02 * side, 0.06]))
             pink = (0.72, 0.47, 0.44) if coat.pattern == "tuxedo" else (0.66, 0.48, 0.44)
             canvas.shape(inside, pink, blur=0.05 * face.unit, opacity=0.8)
-            _tuft(canvas, face, coat, middle + [0.0, 0.12], side)
+            _tuft(canvas, face, coat, moved(middle, 0.0, 0.12), side)
 
 
 def _tuft(canvas: Canvas, face: _Face, coat: Coat, root: Points, side: float) -> None:
     hairs = [
-        strand(root + [-0.14 * side, 0.12], root + [0.02, -0.04], root + [spread * side, -0.2], 0.035)
+        strand(moved(root, -0.14 * side, 0.12), moved(root, 0.02, -0.04), moved(root, spread * side, -0.2), 0.035)
         for spread in (-0.02, 0.06, 0.13)
     ]
     canvas.shapes([face.flat(hair) for hair in hairs], coat.pale, blur=0.01 * face.unit, opacity=0.7)
@@ -193,27 +191,32 @@ def _eye(canvas: Canvas, face: _Face, coat: Coat, side: float) -> None:
     x, y = 0.41 * side, -0.07
     dark = (0.05, 0.04, 0.04)
     if eyes == "closed":
-        lid = strand(np.array([x - 0.22, y]), np.array([x, y + 0.2]), np.array([x + 0.22, y - 0.02]), 0.06, pointed="none")
+        lid = strand(
+            np.array([x - 0.22, y]), np.array([x, y + 0.2]), np.array([x + 0.22, y - 0.02]), 0.06, pointed="none"
+        )
         line = (0.62, 0.6, 0.58) if coat.pattern == "tuxedo" else dark
         canvas.shape(face(lid), line, blur=0.012 * unit, opacity=0.8)
         return
-    opening = {"open": 0.2, "wide": 0.25, "half": 0.11}[eyes]
-    turned = 0.2 * side  # outer corners sit higher
+    opening = {"open": 0.2, "wide": 0.225, "half": 0.11}[eyes]
 
     def almond(scale: float) -> Points:
         tall = opening * scale
         knots = [(-0.25 * scale, 0.02), (-0.08, -tall), (0.1, -0.95 * tall), (0.25 * scale, 0.0), (0.08, 0.85 * tall)]
         knots += [(-0.1, 0.8 * tall)]
-        shape = closed(np.array(knots) * [side, 1.0])
-        cos, sin = np.cos(turned), np.sin(turned)
-        return shape @ np.array([[cos, -sin], [sin, cos]]) + [x, y]
+        # Outer corners sit higher.
+        return moved(turned(closed(np.array(knots) * [side, 1.0]), -0.2 * side), x, y)
 
     canvas.shape(face(almond(1.22)), dark, blur=0.015 * unit)
     canvas.shape(face(almond(0.98)), coat.iris, blur=0.01 * unit)
     light, deep = (tuple(min(1.0, c * k) for c in coat.iris) for k in (1.35, 0.55))
-    canvas.shape(face(ellipse(x, y + 0.1 * opening + 0.05, 0.15, 0.08)), (light[0], light[1], light[2]), blur=0.04 * unit, opacity=0.7)
+    canvas.shape(
+        face(ellipse(x, y + 0.1 * opening + 0.05, 0.15, 0.08)),
+        (light[0], light[1], light[2]),
+        blur=0.04 * unit,
+        opacity=0.7,
+    )
     canvas.shape(face(ellipse(x, y - opening, 0.26, 0.09)), (deep[0], deep[1], deep[2]), blur=0.03 * unit, opacity=0.8)
-    pupil = {"open": 0.075, "wide": 0.15, "half": 0.05}[eyes]
+    pupil = {"open": 0.075, "wide": 0.165, "half": 0.05}[eyes]
     canvas.shape(face(ellipse(x, y, pupil, 0.92 * opening)), dark, blur=0.01 * unit)
     canvas.shape(face(ellipse(x - 0.06, y - 0.4 * opening, 0.045, 0.045)), (1.0, 1.0, 1.0), blur=0.006 * unit)
     canvas.shape(face(ellipse(x + 0.07, y + 0.4 * opening, 0.02, 0.02)), (1.0, 1.0, 1.0), opacity=0.6)
@@ -226,8 +229,15 @@ def _whiskers(canvas: Canvas, face: _Face) -> None:
             wobble = canvas.rng.uniform(-0.06, 0.06)
             start = np.array([0.3 * side, 0.42 + 0.05 * i])
             end = np.array([(1.5 - 0.06 * i) * side, 0.42 + 1.4 * drop + wobble])
-            hairs.append(strand(start, (start + end) / 2 + [0.0, -0.12], end, 0.03))
-        hairs.append(strand(np.array([0.36 * side, -0.34]), np.array([0.42 * side, -0.6]), np.array([0.6 * side, -0.9]), 0.018))
+            hairs.append(strand(start, (start + end) / 2 + [0.0, -0.12], end, 0.024))
+        hairs.append(
+            strand(np.array([0.36 * side, -0.34]), np.array([0.42 * side, -0.6]), np.array([0.6 * side, -0.9]), 0.018)
+        )
     shift = np.array([0.55 * np.sin(face.pose.yaw), 0.55 * np.sin(face.pose.pitch)])
-    width = max(0.0, 0.9 - 0.02 * face.unit)  # in a small picture whiskers are thinner than a pixel
-    canvas.shapes([face.flat(hair + shift) for hair in hairs], (0.93, 0.93, 0.91), blur=width, opacity=0.8)
+    # In a small picture whiskers are thinner than a pixel, so they are fainter instead.
+    canvas.shapes(
+        [face.flat(hair + shift) for hair in hairs],
+        (0.93, 0.93, 0.91),
+        blur=0.4,
+        opacity=min(0.85, 0.25 + face.unit / 90),
+    )

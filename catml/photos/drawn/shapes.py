@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from catml.photos.drawn_canvas import Points
+from catml.photos.drawn.canvas import Points
 
 STEPS = 10  # points on a curve between two of its knots
 
@@ -23,9 +23,8 @@ class Placement:
 
     def __call__(self, points: Points) -> Points:
         """Return points in pixels."""
-        turned = points * [-1.0, 1.0] if self.flipped else points
-        cos, sin = np.cos(self.tilt), np.sin(self.tilt)
-        return turned @ np.array([[cos, sin], [-sin, cos]]) * self.unit + [self.x, self.y]
+        mirrored = points * np.array([-1.0, 1.0]) if self.flipped else points
+        return moved(turned(mirrored, self.tilt) * self.unit, self.x, self.y)
 
     def angle(self, direction: Points) -> float:
         """Return the angle in pixels of a direction given in units."""
@@ -52,28 +51,48 @@ class Tube:
         along /= np.linalg.norm(along, axis=1, keepdims=True) + 1e-9
         return cls(line[:, :2], line[:, 2], np.column_stack([-along[:, 1], along[:, 0]]))
 
-    def at(self, t: float, s: float) -> Points:
-        """Return one point on the surface."""
-        place = np.clip(t, 0.0, 1.0) * (len(self.spine) - 1)
-        index = np.arange(len(self.spine))
-        spine, normal = (
-            np.array([np.interp(place, index, values[:, axis]) for axis in (0, 1)])
-            for values in (self.spine, self.normal)
+    def at(self, places: Points | list[tuple[float, float]]) -> Points:
+        """Return the points at places (t, s) on the surface."""
+        t, s = np.asarray(places, dtype=float).T
+        along, index = np.clip(t, 0.0, 1.0) * (len(self.spine) - 1), np.arange(len(self.spine))
+        reach = s * np.interp(along, index, self.radius)
+        return np.column_stack(
+            [
+                np.interp(along, index, self.spine[:, axis]) + reach * np.interp(along, index, self.normal[:, axis])
+                for axis in (0, 1)
+            ]
         )
-        return spine + normal * s * float(np.interp(place, index, self.radius))
 
     def path(self, places: Sequence[tuple[float, float]]) -> Points:
         """Return the smooth closed outline through places (t, s) on the surface."""
-        return closed(np.array([self.at(t, s) for t, s in places]))
+        return closed(self.at(list(places)))
 
     def stripe(self, t: float, start: float, end: float, width: float, bow: float = 0.0) -> Points:
         """Return a stripe across the tube at `t`, from side to side, tapered, its middle bowed along the spine."""
         across = np.linspace(start, end, 7)
-        half = 0.5 * width * np.sqrt(np.clip(1.05 - np.linspace(0, 1, 7), 0, None))
+        half = 0.5 * width * np.sqrt(np.linspace(1.05, 0.05, 7))
         middle = t + bow * (1.0 - across**2)
-        there = [self.at(m - h, s) for m, h, s in zip(middle, half, across, strict=True)]
-        back = [self.at(m + h, s) for m, h, s in zip(middle, half, across, strict=True)]
-        return np.array(there + back[::-1])
+        there, back = np.column_stack([middle - half, across]), np.column_stack([middle + half, across])
+        return self.at(np.concatenate([there, back[::-1]]))
+
+    def ring(self, t: float, width: float) -> Points:
+        """Return a band all across the tube at `t`."""
+        across = np.array([-1.2, -0.5, 0.5, 1.2])
+        middle = t + 0.02 * (1.0 - across**2)
+        there, back = np.column_stack([middle - width / 2, across]), np.column_stack([middle + width / 2, across])
+        return self.at(np.concatenate([there, back[::-1]]))
+
+    def end_from(self, t: float) -> Points:
+        """Return all of the tube from `t` on, its round end included."""
+        start, end = (
+            self.at([(t, -1.4), ((t + 1) / 2, -1.4), (1.0, -1.6)]),
+            self.at([(1.0, 1.6), ((t + 1) / 2, 1.4), (t, 1.4)]),
+        )
+        beyond = self.spine[-1] - self.spine[-2]
+        beyond *= 1.5 * self.radius[-1] / (np.linalg.norm(beyond) + 1e-9)
+        start[2] += beyond
+        end[0] += beyond
+        return np.concatenate([start, end])
 
     @property
     def outline(self) -> Points:
@@ -87,6 +106,17 @@ class Tube:
         turn = np.linspace(-np.pi / 2, np.pi / 2, 9)[1:-1, None]
         rim = np.cos(turn) * along + np.sin(turn) * normal * forward
         return np.asarray(self.spine[end] + self.radius[end] * rim)
+
+
+def moved(points: Points, right: float, down: float) -> Points:
+    """Return points somewhere else."""
+    return np.asarray(points + np.array([right, down]))
+
+
+def turned(points: Points, angle: float) -> Points:
+    """Return points turned clockwise round (0, 0), by radians."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.asarray(points @ np.array([[cos, sin], [-sin, cos]]))
 
 
 def curve(knots: Points) -> Points:
@@ -115,9 +145,7 @@ def _segments(knots: Points) -> Points:
 def ellipse(x: float, y: float, across: float, down: float, tilt: float = 0.0) -> Points:
     """Return an ellipse of these half axes."""
     turn = np.linspace(0, 2 * np.pi, 28, endpoint=False)
-    points = np.column_stack([across * np.cos(turn), down * np.sin(turn)])
-    cos, sin = np.cos(tilt), np.sin(tilt)
-    return points @ np.array([[cos, sin], [-sin, cos]]) + [x, y]
+    return moved(turned(np.column_stack([across * np.cos(turn), down * np.sin(turn)]), tilt), x, y)
 
 
 def rectangle(left: float, top: float, right: float, bottom: float) -> Points:
@@ -140,7 +168,9 @@ def rounded(left: float, top: float, right: float, bottom: float, radius: float)
     return np.concatenate([arc @ np.linalg.matrix_power(quarter, k) + centre for k, centre in enumerate(centres)])
 
 
-def strand(start: Points, bend: Points, end: Points, width: float, *, pointed: Literal["end", "none"] = "end") -> Points:
+def strand(
+    start: Points, bend: Points, end: Points, width: float, *, pointed: Literal["end", "none"] = "end"
+) -> Points:
     """Return a thin bent strand, such as a whisker or a blade of grass, as an outline."""
     u = np.linspace(0, 1, 9)[:, None]
     line = (1 - u) ** 2 * start + 2 * u * (1 - u) * bend + u**2 * end

@@ -1,0 +1,1 @@
+"""How the sample is drawn: a canvas, cats, poses, scenes and light."""

@@ -1,0 +1,171 @@
+"""The command line: what is understood, what is refused and how, and that help is quick."""
+
+import subprocess
+import sys
+
+import pytest
+
+from catml import __version__, config
+from catml.cli import main, parse
+from catml.errors import InputError
+
+HEAVY = ("tensorflow", "keras", "mlflow", "optuna", "sklearn", "pandas", "PIL", "numpy")
+
+
+def catml(*arguments, cwd=None, **options):
+    return subprocess.run(
+        [sys.executable, *options.get("python", []), "-m", "catml", *arguments],
+        capture_output=True, text=True, check=False, cwd=cwd,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """Work in an empty folder, with the data folder in it; return it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CATML_DATA", str(tmp_path / "data"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["train", "--help"]])
+def test_help_is_quick(arguments, tmp_path):
+    done = catml(*arguments, cwd=tmp_path, python=["-X", "importtime"])
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: catml")
+    loaded = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "catml.cli" in loaded
+    assert loaded.isdisjoint(HEAVY)
+
+
+def test_help_names_every_parameter_and_default(tmp_path):
+    text = " ".join(catml("train", "--help", cwd=tmp_path).stdout.split())
+    for parameter in config.COMMANDS["train"][1]:
+        assert f"--{parameter.name.replace('_', '-')}" in text
+        assert not parameter.default or f"(default: {parameter.default})" in text
+
+
+def test_version(tmp_path):
+    assert catml("--version", cwd=tmp_path).stdout == f"catml {__version__}\n"
+
+
+def test_unknown_command(tmp_path):
+    done = catml("trian", "--photos", "x", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr == (
+        "catml: no command 'trian'. Did you mean 'train'? There are extract, train, predict.\n"
+    )
+
+
+@pytest.mark.parametrize("spelling", ["--test-fraction", "--test_fraction"])
+def test_both_spellings(spelling):
+    command, values, problems = parse(["train", spelling, "0.3", "--trials=5"])
+    assert (command, problems) == ("train", [])
+    assert (values["test_fraction"], values["trials"], values["seed"]) == (0.3, 5, 42)
+
+
+def test_empty_texts_as_mlproject_passes_them():
+    _, values, problems = parse(["train", "--weights", "", "--register-as", ""])
+    assert problems == []
+    assert (values["weights"], values["register_as"]) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "photos"),
+    [
+        (["a.jpg"], "a.jpg"),
+        (["a.jpg", "b c.jpg"], "a.jpg,b c.jpg"),
+        (["--photos", "a.jpg,b.jpg"], "a.jpg,b.jpg"),
+        (["a.jpg", "--model", "runs:/1/m", "--photos", "b.jpg"], "a.jpg,b.jpg"),
+    ],
+)
+def test_photos_to_predict(arguments, photos):
+    _, values, problems = parse(["predict", *arguments])
+    assert problems == []
+    assert values["photos"] == photos
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problems"),
+    [
+        (
+            ["train", "--trails", "5"],
+            [
+                "train has no parameter 'trails'. Did you mean 'trials'? "
+                "It has photos, backbones, weights, trials, seed, test_fraction, register_as."
+            ],
+        ),
+        (
+            ["extract", "--trials=5"],
+            ["extract has no parameter 'trials'. It has photos, backbones, weights."],
+        ),
+        (["train", "my-photos"], ["train: 'my-photos' is not understood."]),
+        (
+            ["extract", "--phots", "x", "stray", "--backbones", ","],
+            [
+                "extract has no parameter 'phots'. Did you mean 'photos'? It has photos, backbones, weights.",
+                "extract: 'stray' is not understood.",
+                "backbones: expected 'auto' alone, or names of backbones separated by commas, got ','.",
+            ],
+        ),
+    ],
+)
+def test_what_is_not_understood(arguments, problems):
+    assert parse(arguments)[2] == problems
+
+
+def test_abbreviations_are_not_guessed():
+    assert parse(["train", "--trial", "3"])[2] == [
+        "train has no parameter 'trial'. Did you mean 'trials'? "
+        "It has photos, backbones, weights, trials, seed, test_fraction, register_as."
+    ]
+
+
+def test_option_without_its_value():
+    with pytest.raises(InputError) as caught:
+        parse(["train", "--trials"])
+    assert str(caught.value) == "argument --trials: expected one argument. 'catml --help' shows what there is."
+
+
+def test_everything_wrong_is_said_at_once(elsewhere, capsys):
+    code = main(["train", "--photos", "nowhere", "--backbones", "xeption", "--trials", "0", "--weights", "lite=x"])
+    assert code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines() == [
+        "catml: trials: expected a whole number from 1, got '0'.",
+        "catml: weights: no backbone 'lite'.",
+        "catml: backbone: no 'xeption'. Did you mean 'xception'? There are nasnetlarge, inceptionresnetv2, xception, "
+        "efficientnet-lite0, efficientnet-lite2.",
+        f"catml: photos: there is no folder 'nowhere' (looked in {elsewhere}; an absolute path is always understood).",
+    ]
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_sample_is_not_drawn_for_a_command_that_cannot_go_on(elsewhere, capsys):
+    assert main(["train", "--trials", "0"]) == 2
+    assert capsys.readouterr().err == "catml: trials: expected a whole number from 1, got '0'.\n"
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_photos_are_checked_before_anything_heavy(elsewhere, write_photos, capsys):
+    write_photos(elsewhere / "photos", cat=10, dog=9)
+    assert main(["extract", "--photos", "photos", "--backbones", "xception", "--weights", "xception=gone.h5"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "catml: weights: xception=gone.h5: there is no such file.",
+        "catml: photos/dog: holds 9 different readable photos; at least 10 are needed. "
+        "Add photos, or take the folder away.",
+    ]
+    assert not (elsewhere / "mlflow.db").exists()
+    assert not (elsewhere / "data/features").exists()
+
+
+def test_interrupted(elsewhere, monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("catml.cli._train", interrupted)
+    assert main(["train"]) == 130
+    assert capsys.readouterr().err == (
+        "catml: interrupted; what was finished is kept, and the same command goes on from there.\n"
+    )

@@ -1,0 +1,113 @@
+"""Every parameter is checked, all at once, and each message says what was expected."""
+
+from pathlib import Path
+
+import pytest
+
+from catml import config
+from catml.errors import did_you_mean
+
+DEFAULTS = {
+    "photos": "sample",
+    "backbones": ("auto",),
+    "weights": "",
+    "trials": 40,
+    "seed": 42,
+    "test_fraction": 0.2,
+    "register_as": "catml",
+}
+
+
+def test_defaults():
+    assert config.read_parameters("train", {}) == (DEFAULTS, [])
+
+
+@pytest.mark.parametrize("command", ["train", "extract"])
+def test_every_default_is_accepted(command):
+    values, problems = config.read_parameters(command, {})
+    assert problems == []
+    assert set(values) == {parameter.name for parameter in config.COMMANDS[command][1]}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("trials", "1", 1),
+        ("trials", " 7 ", 7),
+        ("seed", "0", 0),
+        ("seed", str(2**31 - 1), 2**31 - 1),
+        ("test_fraction", ".5", 0.5),
+        ("test_fraction", "0.05", 0.05),
+        ("backbones", "xception, nasnetlarge,xception,", ("xception", "nasnetlarge")),
+        ("photos", " my cats ", "my cats"),
+        ("register_as", "", ""),
+        ("register_as", "two cats", "two cats"),
+        ("weights", "xception=/a=b.h5", "xception=/a=b.h5"),
+    ],
+)
+def test_accepted(name, text, value):
+    values, problems = config.read_parameters("train", {name: text})
+    assert problems == []
+    assert values == DEFAULTS | {name: value}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("trials", "0", "trials: expected a whole number from 1, got '0'."),
+        ("trials", "ten", "trials: expected a whole number from 1, got 'ten'."),
+        ("trials", "2.5", "trials: expected a whole number from 1, got '2.5'."),
+        ("trials", "", "trials: expected a whole number from 1, got ''."),
+        ("trials", str(2**31), f"trials: expected a whole number from 1, got '{2**31}'."),
+        ("seed", "-1", "seed: expected a whole number from 0, got '-1'."),
+        ("test_fraction", "0.6", "test_fraction: expected a number from 0.05 to 0.5, got '0.6'."),
+        ("test_fraction", "20%", "test_fraction: expected a number from 0.05 to 0.5, got '20%'."),
+        ("test_fraction", "nan", "test_fraction: expected a number from 0.05 to 0.5, got 'nan'."),
+        ("backbones", " , ", "backbones: expected 'auto' alone, or names of backbones separated by commas, got ' , '."),
+        (
+            "backbones",
+            "auto,xception",
+            "backbones: expected 'auto' alone, or names of backbones separated by commas, got 'auto,xception'.",
+        ),
+        ("photos", " ", "photos: expected a folder, or 'sample', got ' '."),
+        (
+            "register_as",
+            "models:/cats",
+            "register_as: expected a name without '/', ':' and '@', or nothing so as not to register, "
+            "got 'models:/cats'.",
+        ),
+    ],
+)
+def test_refused(name, text, message):
+    values, problems = config.read_parameters("train", {name: text})
+    assert problems == [message]
+    assert name not in values
+    assert len(values) == len(DEFAULTS) - 1
+
+
+def test_all_problems_at_once():
+    values, problems = config.read_parameters("train", {"trials": "x", "seed": "y", "photos": ""})
+    assert [problem.split(":")[0] for problem in problems] == ["photos", "trials", "seed"]
+    assert set(values) == {"backbones", "weights", "test_fraction", "register_as"}
+
+
+def test_predict_needs_photos():
+    assert config.read_parameters("predict", {}) == (
+        {"model": "models:/catml@champion"},
+        ["photos: expected photos or folders, got ''."],
+    )
+
+
+def test_data_folder(monkeypatch, tmp_path):
+    monkeypatch.delenv("CATML_DATA", raising=False)
+    assert config.data_folder() == Path("data")
+    monkeypatch.setenv("CATML_DATA", str(tmp_path))
+    assert config.data_folder() == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("word", "answer"),
+    [("trian", " Did you mean 'train'?"), ("TRAIN", " Did you mean 'train'?"), ("zzz", "")],
+)
+def test_did_you_mean(word, answer):
+    assert did_you_mean(word, ["extract", "train", "predict"]) == answer
