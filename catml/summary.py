@@ -7,6 +7,7 @@ from catml.study.sweep import Trial
 from catml.train import Result, trial_params
 
 LEADERS = 3
+ACTIVATE = ".venv/bin/activate"  # where `make setup` puts it
 
 
 def show(result: Result, model: str, store: str) -> None:
@@ -18,7 +19,8 @@ def show(result: Result, model: str, store: str) -> None:
         f"test       {result.test_right} of {result.test_photos} right: {screen.percent(result.test_accuracy)}, "
         f"95 % interval {screen.percent(interval.low)} to {screen.percent(interval.high)}"
     )
-    screen.say(f"runs       {_ui(store)}")
+    first = "" if not Path(ACTIVATE).exists() else f"   (first: . {ACTIVATE})"
+    screen.say(f"look       {_ui(store)}{first}")
     if result.version is not None:
         option = "" if model == config.MODEL_NAME else f" --model models:/{model}@{config.CHAMPION}"
         screen.say(f"registered {model} version {result.version}, alias {config.CHAMPION}")

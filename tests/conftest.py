@@ -25,7 +25,7 @@ def shared() -> Path:
 
 @pytest.fixture
 def write_photos() -> Callable[..., Path]:
-    """Return a function that fills a folder with small photos, all different: `write_photos(folder, cat=12, dog=10)`."""
+    """Return a function that fills a folder with small, different photos: `write_photos(folder, cat=12, dog=10)`."""
 
     def write(folder: Path, **counts: int) -> Path:
         generator = np.random.default_rng(sum(map(ord, "".join(counts))))

@@ -76,4 +76,4 @@ def test_killed_in_the_sweep(home: Path, run: Run, colours: Path, tmp_path: Path
 
 def table_of(out: str) -> str:
     """The best heads and the champion, without what may differ: the note on earlier looks at the test photos."""
-    return out.split("best heads")[1].split("\nruns")[0]
+    return out.split("best heads")[1].split("\nlook")[0]

@@ -21,9 +21,7 @@ def features(shape, seed=0):
 
 def layer(rows, seed=1):
     generator = np.random.default_rng(seed)
-    return Layer(
-        generator.normal(size=(rows, 3)).astype(np.float32), generator.normal(size=3).astype(np.float32)
-    )
+    return Layer(generator.normal(size=(rows, 3)).astype(np.float32), generator.normal(size=3).astype(np.float32))
 
 
 @both_scalings

@@ -7,9 +7,7 @@ from catml.heads.spec import HeadSpec
 
 @pytest.mark.parametrize("extra", [{"dropout": 0.5}, {"learning_rate": 1e-3}, {"epochs": 5}])
 def test_options_without_effect_are_refused(extra):
-    with pytest.raises(
-        ValueError, match=r"^dropout, learning_rate and epochs have no effect on a linear head$"
-    ):
+    with pytest.raises(ValueError, match=r"^dropout, learning_rate and epochs have no effect on a linear head$"):
         HeadSpec((), "common", 0.1, **extra)
 
 

@@ -200,11 +200,10 @@ def test_damage_gives_a_picture_or_a_reason(data, damage, kept):
     damaged = bytes(damaged[: int(kept * len(damaged))])
     try:
         pixels = decode(damaged, 5)
-        assert exif_orientation(damaged) in range(1, 9)
-    except DecodeError as reason:
-        assert str(reason)
-    else:
-        assert pixels.shape == (5, 5, 3)
+    except DecodeError:
+        return
+    assert pixels.shape == (5, 5, 3)
+    assert exif_orientation(damaged) in range(1, 9)
 
 
 def test_scan_and_decode_agree_on_what_is_a_photo(tmp_path):

@@ -18,6 +18,13 @@ def photos(tmp_path, write_photos):
     return write_photos(tmp_path / "photos", cat=3, dog=2)
 
 
+def too_few(folder, count, wanted):
+    return (
+        f"{folder}: holds {count} different readable photos; at least {wanted} are needed. "
+        "Add photos, or take the folder away."
+    )
+
+
 @pytest.fixture
 def look(tmp_path):
     return lambda folder: scan(folder, tmp_path / "cache", progress=False)
@@ -184,9 +191,9 @@ def test_all_problems_at_once(photos, look):
         f"{photos}/cat/broken.jpg: not an image of a known format",
         "Repair these files or take them out of the folder.",
         f"{photos}/stray.JPG: lies outside the label folders. Move it into the folder of its label.",
-        f"{photos}/bird: holds 0 different readable photos; at least 4 are needed. Add photos, or take the folder away.",
-        f"{photos}/cat: holds 3 different readable photos; at least 4 are needed. Add photos, or take the folder away.",
-        f"{photos}/dog: holds 3 different readable photos; at least 4 are needed. Add photos, or take the folder away.",
+        too_few(photos / "bird", 0, 4),
+        too_few(photos / "cat", 3, 4),
+        too_few(photos / "dog", 3, 4),
         f"The same photo lies under different labels: {photos}/cat/cat00.png, {photos}/dog/zcopy.png. "
         "Keep the right one.",
     ]
@@ -195,9 +202,7 @@ def test_all_problems_at_once(photos, look):
 def test_copies_count_once(photos, look):
     for number in range(5):
         shutil.copy(photos / "dog/dog00.png", photos / f"dog/copy{number}.png")
-    assert refusal(look(photos), photos, 3) == [
-        f"{photos}/dog: holds 2 different readable photos; at least 3 are needed. Add photos, or take the folder away."
-    ]
+    assert refusal(look(photos), photos, 3) == [too_few(photos / "dog", 2, 3)]
 
 
 def test_many_broken_files_are_cut_short(photos, look):

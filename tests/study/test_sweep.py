@@ -1,6 +1,7 @@
 """A study is the same whether it ran through or was stopped, and begins with what is known to be good."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import optuna
@@ -22,7 +23,7 @@ def features(width, seed, apart):
 FEATURES = {"good": features(16, 0, 0.6), "bad": features(9, 1, 0.0)}
 LABELS = np.arange(PHOTOS) % CLASSES
 ROWS = np.arange(PHOTOS)
-FOLDS = [(ROWS[ROWS // 2 % 3 != fold], ROWS[ROWS // 2 % 3 == fold]) for fold in range(3)]
+FOLDS = [(np.delete(ROWS, ROWS[fold::3]), ROWS[fold::3]) for fold in range(3)]
 TRIALS = 17  # two of them proposed by TPE
 
 
@@ -109,10 +110,9 @@ def test_journal_cut_off_in_the_middle_of_a_line(tmp_path, uninterrupted, cut):
 def test_lock_of_a_relative_journal_leads_to_it(tmp_path, monkeypatch):
     """Else Optuna waits for ever where a killed process has left its lock."""
     monkeypatch.chdir(tmp_path)
-    journal = (tmp_path / "j").relative_to(tmp_path)
-    backend = sweep(journal)._study._storage._backend
+    backend = sweep(Path("studies/j"))._study._storage._backend
     backend._lock.acquire()
-    assert (tmp_path / "j.lock").exists()
+    assert (tmp_path / "studies/j.lock").exists()
     backend._lock.release()
 
 

@@ -1,0 +1,182 @@
+"""The classifier takes photos in any of three forms, says all that is wrong with them, and is plain Keras on disk."""
+
+import base64
+import io
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from catml.classifier import Classifier, Description, assemble, describe, keras_head, load
+from catml.errors import InputError
+from catml.heads.fit import fit_head
+from catml.heads.spec import HeadSpec
+from catml.photos.decode import decode
+
+SIZE, WIDTH = 8, 12
+LABELS = ("apple", "käse", "zebra")
+LINEAR = HeadSpec((), "common", 0.1)
+HIDDEN = HeadSpec((6, 4), "each", 1e-3, 0.5, 1e-2, 3)
+
+
+def backbone():
+    keras.utils.set_random_seed(0)
+    pixels = keras.Input((SIZE, SIZE, 3), name="pixels")
+    x = keras.layers.Rescaling(1 / 127.5, -1)(pixels)
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(WIDTH, 3, activation="relu")(x))
+    return keras.Model(pixels, x, name="toy")
+
+
+def make(spec=HIDDEN):
+    generator = np.random.default_rng(0)
+    labels = np.arange(30) % len(LABELS)
+    features = generator.normal(size=(30, WIDTH)).astype(np.float32) + np.eye(3, WIDTH, dtype=np.float32)[labels]
+    layers = fit_head(features, labels, spec, len(LABELS), 42)
+    return Classifier(assemble(backbone(), layers, spec), describe(LABELS, SIZE, "toy", spec, {"weights": "none"}))
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return make()
+
+
+@pytest.fixture(scope="module")
+def saved(classifier, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved") / "classifier"
+    classifier.save(folder)
+    return folder
+
+
+def photo(seed=0, **options):
+    """Return a photo file's content."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (12, 9, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, options.pop("kind", "PNG"), **options)
+    return buffer.getvalue()
+
+
+def pixels(count=5):
+    return np.stack([decode(photo(seed), SIZE) for seed in range(count)])
+
+
+@pytest.mark.parametrize("spec", [LINEAR, HIDDEN], ids=["linear", "hidden"])
+def test_network_is_backbone_and_head(spec):
+    generator = np.random.default_rng(1)
+    layers = fit_head(generator.normal(size=(30, WIDTH)).astype(np.float32), np.arange(30) % 3, spec, 3, 42)
+    features = backbone().predict_on_batch(pixels())
+    expected = keras_head(layers, spec).predict_on_batch(features)
+    found = assemble(backbone(), layers, spec).predict_on_batch(pixels())
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
+
+
+def test_saved_and_loaded(classifier, saved):
+    again = load(saved)
+    assert again.description == classifier.description
+    np.testing.assert_array_equal(again.probabilities(pixels()), classifier.probabilities(pixels()))
+
+
+def test_what_lies_on_disk(classifier, saved):
+    assert sorted(path.name for path in saved.iterdir()) == ["classifier.json", "classifier.keras"]
+    described = json.loads((saved / "classifier.json").read_text())
+    assert described["labels"] == ["apple", "käse", "zebra"]
+    assert described["input_size"] == SIZE
+    assert described["head"] == HIDDEN.params()
+
+
+def test_keras_alone_opens_it(classifier, saved, tmp_path):
+    np.save(tmp_path / "pixels.npy", pixels())
+    code = (
+        "import sys, numpy as np, keras\n"
+        "model, pixels, out = sys.argv[1:]\n"
+        "network = keras.saving.load_model(model, safe_mode=True)\n"
+        "np.save(out, network.predict_on_batch(np.load(pixels)))\n"
+        "assert not [name for name in sys.modules if name.startswith('catml')]\n"
+    )
+    files = [saved / "classifier.keras", tmp_path / "pixels.npy", tmp_path / "out.npy"]
+    subprocess.run([sys.executable, "-c", code, *map(str, files)], check=True, cwd=tmp_path)
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), classifier.probabilities(pixels()), atol=1e-6)
+
+
+def test_dropout_is_off(classifier):
+    np.testing.assert_array_equal(classifier.probabilities(pixels()), classifier.probabilities(pixels()))
+
+
+def test_prediction(classifier):
+    answer = classifier.predict([photo(seed) for seed in range(5)])
+    probabilities = classifier.probabilities(pixels())
+    assert list(answer.columns) == [
+        "label", "probability", "probability_apple", "probability_käse", "probability_zebra",
+    ]  # fmt: skip
+    assert answer["label"].tolist() == [LABELS[best] for best in probabilities.argmax(axis=1)]
+    np.testing.assert_allclose(answer["probability"], probabilities.max(axis=1))
+    np.testing.assert_allclose(answer.iloc[:, 2:], probabilities)
+
+
+def test_bytes_paths_and_base64_are_the_same_photo(classifier, tmp_path):
+    path = tmp_path / "photo.png"
+    path.write_bytes(photo())
+    forms = [photo(), bytearray(photo()), path, str(path), base64.b64encode(photo()).decode()]
+    answer = classifier.predict(forms)
+    assert len(answer) == len(forms)
+    np.testing.assert_allclose(answer["probability"], answer["probability"][0], atol=1e-6)
+
+
+def test_base64_of_a_tiny_photo_is_no_name(classifier):
+    """Longer than a file's name may be, and without a slash: the system refuses even to look for it."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (20, 20)).save(buffer, "BMP")
+    text = base64.b64encode(buffer.getvalue()).decode()
+    assert len(text) < 4096
+    assert max(map(len, text.split("/"))) > 255
+    assert len(classifier.predict([text])) == 1
+
+
+def test_more_photos_than_a_batch(classifier):
+    answer = classifier.predict([photo(seed) for seed in range(40)])
+    assert len(answer) == 40
+    alone = classifier.predict([photo(39)])
+    np.testing.assert_allclose(answer["probability"].iloc[39], alone["probability"][0], atol=1e-6)
+
+
+def test_no_photos(classifier):
+    answer = classifier.predict([])
+    assert len(answer) == 0
+    assert "probability_zebra" in answer.columns
+
+
+def test_a_photo_lying_on_its_side_is_turned(classifier):
+    upright = Image.open(io.BytesIO(photo()))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    upright.transpose(Image.Transpose.ROTATE_90).save(buffer, "PNG", exif=exif)
+    answer = classifier.predict([photo(), buffer.getvalue()])
+    np.testing.assert_allclose(answer["probability"][0], answer["probability"][1], atol=1e-6)
+
+
+def test_every_broken_photo_is_named(classifier, tmp_path):
+    (tmp_path / "text.jpg").write_text("buy milk")
+    gone = tmp_path / "gone.jpg"
+    short, text = base64.b64encode(b"no image").decode(), base64.b64encode(b"not an image " * 50).decode()
+    given = [photo(), b"", gone, str(tmp_path / "text.jpg"), "nowhere.jpg", short, text, None]
+    with pytest.raises(InputError) as caught:
+        classifier.predict(given)
+    assert list(caught.value.problems) == [
+        "row 1, photo: empty file",
+        f"row 2, {gone}: can't be read (No such file or directory)",
+        f"row 3, {tmp_path}/text.jpg: not an image of a known format",
+        "row 4, nowhere.jpg: neither an existing file nor base64 text",
+        f"row 5, {short}: no such file",
+        "row 6, photo: not an image of a known format",
+        "row 7, photo: expected bytes, a path or base64 text, got NoneType",
+    ]
+
+
+def test_description_holds_what_it_is_given():
+    description = describe(["b", "a"], 8, "toy", LINEAR, {"x": 1})
+    assert description == Description(("b", "a"), 8, "toy", LINEAR.params(), {"x": 1}, {})
