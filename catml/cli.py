@@ -39,9 +39,11 @@ def parse(arguments: Sequence[str]) -> tuple[str, dict[str, Any], list[str]]:
         parser.exit(0)
     parameters = {parameter.name: parameter for parameter in config.COMMANDS[options.command][1]}
     given = {name: value for name in parameters if (value := getattr(options, name)) is not None}
-    if options.command == "predict":
-        given["photos"] = ",".join([*options.PHOTO, *filter(None, [given.get("photos")])])
     values, problems = config.read_parameters(options.command, given)
+    if options.command == "predict":
+        values["photos"] = [*options.PHOTO, *filter(None, [values["photos"]])]
+        if not values["photos"]:
+            problems.append("photos: expected photos or folders of photos, got none.")
     return options.command, values, [*_unknown(unknown, options.command, list(parameters)), *problems]
 
 
@@ -75,7 +77,9 @@ def _unknown(words: Sequence[str], command: str, known: Sequence[str]) -> list[s
                 f"{command} has no parameter '{name}'.{did_you_mean(name, known)} It has {', '.join(known)}."
             )
     stray = [word for word, before in zip(words, ["", *words], strict=False) if not {word[:2], before[:2]} & {"--"}]
-    return problems + [f"{command}: '{word}' is not understood." for word in stray]
+    return problems + [
+        f"{command}: '{word}' is not understood. Parameters are given as --name value." for word in stray
+    ]
 
 
 def _extract(values: dict[str, Any], problems: list[str]) -> None:

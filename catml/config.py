@@ -45,9 +45,10 @@ def _whole(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
             value = int(text)
         except ValueError:
             value = low - 1
-        if not low <= value <= high:
-            limit = f" up to {high}" if high < 2**31 - 1 else ""
-            raise ValueError(f"a whole number from {low}{limit}")
+        if value > high:
+            raise ValueError(f"a whole number up to {high}")
+        if value < low:
+            raise ValueError(f"a whole number from {low}")
         return value
 
     return read
@@ -118,9 +119,7 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
     "predict": (
         "say what is on photos",
         (
-            Parameter(
-                "photos", "", "photos, or folders of photos; several separated by commas", _filled("photos or folders")
-            ),
+            Parameter("photos", "", "photos, or folders of photos; several separated by commas", _text),
             Parameter(
                 "model", f"models:/{MODEL_NAME}@{CHAMPION}", "MLflow address of the model", _filled("an MLflow address")
             ),

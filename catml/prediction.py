@@ -1,5 +1,7 @@
 """`catml predict`: photos through a registered model, a line each."""
 
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,11 +12,11 @@ from catml.photos.decode import DecodeError, open_upright, read_bytes
 from catml.photos.scan import PHOTO_SUFFIXES
 
 
-def show(photos: str, model: str) -> None:
+def show(photos: Sequence[str], model: str) -> None:
     """Print label and probability of each photo.
 
     Args:
-        photos: paths of photos or folders, separated by commas.
+        photos: paths of photos or folders; one text may name several, separated by commas.
         model: MLflow address of the model.
 
     Raises:
@@ -36,13 +38,11 @@ def show(photos: str, model: str) -> None:
         raise InputError(problems)
 
 
-def find(photos: str) -> tuple[list[Path], list[str]]:
-    """Return the photo files meant by paths separated by commas, and what is wrong with them."""
+def find(photos: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """Return the photo files that are meant, and what is wrong with them."""
     paths: list[Path] = []
     problems = []
-    # A file whose own name has a comma is meant as it stands.
-    parts = [photos] if Path(photos).exists() else [part.strip() for part in photos.split(",") if part.strip()]
-    for part in parts:
+    for part in itertools.chain.from_iterable(map(_parts, photos)):
         path = Path(part).expanduser()
         if path.is_dir():
             inside = sorted(file for file in path.rglob("*") if _is_photo(file))
@@ -53,6 +53,11 @@ def find(photos: str) -> tuple[list[Path], list[str]]:
         else:
             problems.append(f"{path}: no such file or folder.")
     return paths, problems
+
+
+def _parts(text: str) -> list[str]:
+    # A file whose own name has a comma is meant as it stands.
+    return [text] if Path(text).expanduser().exists() else [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _is_photo(path: Path) -> bool:

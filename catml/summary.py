@@ -4,7 +4,7 @@ from pathlib import Path
 
 from catml import config, screen
 from catml.study.sweep import Trial
-from catml.train import Result, trial_params
+from catml.train import Result
 
 LEADERS = 3
 ACTIVATE = ".venv/bin/activate"  # where `make setup` puts it
@@ -34,7 +34,7 @@ def leaders(trials: list[Trial]) -> str:
     ranked = sorted(trials, key=lambda trial: trial.log_loss)
     for backbone in dict.fromkeys(trial.backbone for trial in ranked):
         for trial in [trial for trial in ranked if trial.backbone == backbone][:LEADERS]:
-            params = trial_params(trial, 0)
+            params = trial.spec.params()
             rows.append(
                 [
                     backbone,

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from catml import __version__, config, pipeline, screen, tracking
 from catml.backbones.store import digest
 from catml.classifier import Classifier, assemble, describe, keras_head
+from catml.errors import InputError
 from catml.evaluation.intervals import Interval, cross_validation_se, wilson
 from catml.evaluation.metrics import log_loss
 from catml.heads.fit import fit_head
@@ -112,7 +113,11 @@ def load_data(found: Found, splits: pd.DataFrame) -> Data:
     labels = tuple(sorted(splits["label"].unique()))
     numbers = splits["label"].map({label: number for number, label in enumerate(labels)}).to_numpy(np.int64)
     keys = splits["pixels_sha256"].tolist()
-    return Data(splits, labels, numbers, {s.backbone.name: s.store.read(keys) for s in found.sources})
+    features = {s.backbone.name: s.store.read(keys) for s in found.sources}
+    dead = [name for name, matrix in features.items() if np.allclose(matrix, matrix[0], rtol=1e-5, atol=1e-7)]
+    if dead:
+        raise InputError([f"{name}: gives equal features for all photos. Its weights are damaged." for name in dead])
+    return Data(splits, labels, numbers, features)
 
 
 def sweep(data: Data, sources: Sequence[Source], trials: int, seed: int, run: tracking.Run) -> list[Trial]:

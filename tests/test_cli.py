@@ -71,16 +71,20 @@ def test_empty_texts_as_mlproject_passes_them():
 @pytest.mark.parametrize(
     ("arguments", "photos"),
     [
-        (["a.jpg"], "a.jpg"),
-        (["a.jpg", "b c.jpg"], "a.jpg,b c.jpg"),
-        (["--photos", "a.jpg,b.jpg"], "a.jpg,b.jpg"),
-        (["a.jpg", "--model", "runs:/1/m", "--photos", "b.jpg"], "a.jpg,b.jpg"),
+        (["a.jpg"], ["a.jpg"]),
+        (["a,b.jpg", "b c.jpg"], ["a,b.jpg", "b c.jpg"]),
+        (["--photos", "a.jpg,b.jpg"], ["a.jpg,b.jpg"]),
+        (["a.jpg", "--model", "runs:/1/m", "--photos", "b.jpg"], ["a.jpg", "b.jpg"]),
     ],
 )
 def test_photos_to_predict(arguments, photos):
     _, values, problems = parse(["predict", *arguments])
     assert problems == []
     assert values["photos"] == photos
+
+
+def test_predict_without_photos():
+    assert parse(["predict"])[2] == ["photos: expected photos or folders of photos, got none."]
 
 
 @pytest.mark.parametrize(
@@ -97,12 +101,12 @@ def test_photos_to_predict(arguments, photos):
             ["extract", "--trials=5"],
             ["extract has no parameter 'trials'. It has photos, backbones, weights."],
         ),
-        (["train", "my-photos"], ["train: 'my-photos' is not understood."]),
+        (["train", "my-photos"], ["train: 'my-photos' is not understood. Parameters are given as --name value."]),
         (
             ["extract", "--phots", "x", "stray", "--backbones", ","],
             [
                 "extract has no parameter 'phots'. Did you mean 'photos'? It has photos, backbones, weights.",
-                "extract: 'stray' is not understood.",
+                "extract: 'stray' is not understood. Parameters are given as --name value.",
                 "backbones: expected 'auto' alone, or names of backbones separated by commas, got ','.",
             ],
         ),
@@ -133,7 +137,7 @@ def test_everything_wrong_is_said_at_once(elsewhere, capsys):
     assert said.err.splitlines() == [
         "catml: trials: expected a whole number from 1, got '0'.",
         "catml: weights: no backbone 'lite'.",
-        "catml: backbone: no 'xeption'. Did you mean 'xception'? There are nasnetlarge, inceptionresnetv2, xception, "
+        "catml: backbones: no 'xeption'. Did you mean 'xception'? There are nasnetlarge, inceptionresnetv2, xception, "
         "efficientnet-lite2, efficientnet-lite0.",
         f"catml: photos: there is no folder 'nowhere' (looked in {elsewhere}; an absolute path is always understood).",
     ]

@@ -20,7 +20,7 @@ ROOMS = {
         "catml.backbones", "catml.photos", "catml.errors",
     },
     "catml.heads": {"numpy", "sklearn", "keras", "tensorflow", "catml.heads", "catml.evaluation"},
-    "catml.study": {"numpy", "optuna", "catml.study", "catml.heads"},
+    "catml.study": {"numpy", "optuna", "catml.study", "catml.heads", "catml.errors"},
     "catml.evaluation": {"numpy", "scipy", "sklearn", "matplotlib", "catml.evaluation"},
 }  # fmt: skip
 # Who may import what only a few may.

@@ -95,7 +95,7 @@ def get(name: str) -> Backbone:
         InputError: there is none; lists those there are.
     """
     if name not in _BY_NAME:
-        raise InputError(f"backbone: no '{name}'.{did_you_mean(name, _BY_NAME)} There are {', '.join(_BY_NAME)}.")
+        raise InputError(f"backbones: no '{name}'.{did_you_mean(name, _BY_NAME)} There are {', '.join(_BY_NAME)}.")
     return _BY_NAME[name]
 
 

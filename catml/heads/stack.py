@@ -5,6 +5,7 @@ batched matrix products. Every head has its own photos, labels, order of photos,
 learning rate and L2, all drawn from its own seed: the result does not depend on what it was stacked with.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -86,16 +87,12 @@ def train_stack(tasks: Sequence[Task], specs: Sequence[HeadSpec], classes: int, 
     return Trained(log_loss, accuracy, _layers([w.numpy() for w in state[0]], tasks))
 
 
+@functools.cache
 def _graph() -> tuple[Any, Any]:
     """Return the two traced functions, made once a process: TensorFlow keeps one graph per set of shapes."""
     import tensorflow as tf
 
-    if not _GRAPH:
-        _GRAPH.extend([tf.function(_run_epoch, reduce_retracing=False), tf.function(_score)])
-    return _GRAPH[0], _GRAPH[1]
-
-
-_GRAPH: list[Any] = []
+    return tf.function(_run_epoch, reduce_retracing=False), tf.function(_score)
 
 
 def _run_epoch(

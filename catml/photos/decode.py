@@ -36,6 +36,8 @@ def open_upright(data: bytes) -> Image.Image:
             image = Image.open(io.BytesIO(data))
             image.load()
             return _to_rgb(ImageOps.exif_transpose(image))
+    except DecodeError:
+        raise
     except UnidentifiedImageError:
         raise DecodeError("not an image of a known format") from None
     except Image.DecompressionBombError:
@@ -80,9 +82,13 @@ def read_bytes(path: Path) -> bytes:
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image, dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise DecodeError("has values that are not numbers")
         # 16-bit files fill 0-65535; a plain `convert` would cut everything above 255 to white.
         # Modes "I" and "F" hold files of any depth, so there the values have to tell.
-        scale = 255.0 / 65535.0 if image.mode.startswith("I;16") or values.max(initial=0) > 255 else 1.0
+        sixteen_bits = image.mode.startswith("I;16") or values.max(initial=0) > 255
+        fractions = image.mode == "F" and values.max(initial=0) <= 1
+        scale = 255.0 / 65535.0 if sixteen_bits else 255.0 if fractions else 1.0
         return Image.fromarray((values * scale).clip(0, 255).round().astype(np.uint8)).convert("RGB")
     if image.mode == "P" or "transparency" in image.info or "A" in image.getbands():
         layer = image.convert("RGBA")

@@ -4,9 +4,11 @@ A study that was killed goes on where it stopped, and comes to the result it wou
 depends only on the seed and on the trials completed so far.
 """
 
+import contextlib
+import fcntl
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState
 
+from catml.errors import InputError
 from catml.heads.fit import Fold, Labels, cross_validate, make_folds
 from catml.heads.spec import HeadSpec
 from catml.study.space import first_trial, suggest
@@ -46,7 +49,7 @@ class Trial:
 
 
 class Sweep:
-    """A study over the features of one set of photos; `trials` yields results as they come.
+    """A study over the features of one set of photos; `run` completes it and tells of each trial as it comes.
 
     Args:
         features: by backbone name, each (photos, width), rows in the order of `labels`.
@@ -70,6 +73,7 @@ class Sweep:
         self._features, self._labels, self._folds = features, labels, folds
         # Lives as long as the sweep: folds by backbone and scaling, each prepared when a trial first needs it.
         self._prepared: dict[tuple[str, str], list[Fold]] = {}
+        self._journal = journal
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(
             study_name="catml",
@@ -82,10 +86,15 @@ class Sweep:
         return [_trial(number, frozen) for number, frozen in enumerate(self._completed())]
 
     def run(self, trials: int, on_trial: Callable[[Trial], None]) -> list[Trial]:
-        """Complete the study up to `trials` trials, telling `on_trial` of each, and return all of them."""
-        self._fail_stale()
-        for number in range(len(self._completed()), trials):
-            on_trial(self._one(number))
+        """Complete the study up to `trials` trials, telling `on_trial` of each, and return all of them.
+
+        Raises:
+            InputError: another process works on the same study right now.
+        """
+        with _alone(self._journal):
+            self._fail_stale()
+            for number in range(len(self._completed()), trials):
+                on_trial(self._one(number))
         return self.done()[:trials]
 
     def _fail_stale(self) -> None:
@@ -127,6 +136,22 @@ class Sweep:
 def best(trials: Sequence[Trial]) -> Trial:
     """Return the trial with the lowest mean log loss."""
     return min(trials, key=lambda trial: trial.log_loss)
+
+
+@contextlib.contextmanager
+def _alone(journal: Path) -> Iterator[None]:
+    """Keep other processes from working on the study; the system lifts the lock when this one ends, however it ends.
+
+    Two at once would take each other's running trial for one that a killed process has left.
+    """
+    with journal.with_suffix(".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{journal}: another process works on this study. Wait for it; the same command then goes on."
+            ) from None
+        yield
 
 
 def _backend(journal: Path) -> JournalFileBackend:
