@@ -144,7 +144,7 @@ def _alone(journal: Path) -> Iterator[None]:
 
     Two at once would take each other's running trial for one that a killed process has left.
     """
-    with journal.with_suffix(".lock").open("w") as file:
+    with journal.with_name(f"{journal.name}.in-use").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
