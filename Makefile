@@ -19,7 +19,7 @@ setup: $(VENV)/.catml-$(LOCK)  ## Install everything into .venv, and let `mlflow
 	@$(BIN)/python -m catml.environment
 
 train: setup  ## Train on the drawn sample, or PHOTOS=folder; more parameters: ARGS="-P trials=100"
-	$(BIN)/mlflow run . -e train --experiment-name catml $(if $(PHOTOS),-P photos="$(abspath $(PHOTOS))") $(ARGS)
+	$(BIN)/mlflow run . -e train --experiment-name catml $(if $(PHOTOS),-P photos="$(PHOTOS)") $(ARGS)
 
 test: setup $(VENV)/.catml-dev  ## Run all tests
 	$(BIN)/python -m pytest $(ARGS)

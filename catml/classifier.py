@@ -58,7 +58,15 @@ class Classifier:
         Raises:
             InputError: photos that can't be decoded, all of them, with reasons.
         """
-        probabilities = self.probabilities(_pixels(photos, self.description.input_size))
+        parts, problems = [np.empty((0, len(self.description.labels)), np.float32)], []
+        for start in range(0, len(photos), BATCH):  # decoded batch by batch: a million photos don't fit into memory
+            pixels, wrong = _pixels(photos[start : start + BATCH], self.description.input_size, start)
+            problems += wrong
+            if not problems:
+                parts.append(self.probabilities(pixels))
+        if problems:
+            raise InputError(problems)
+        probabilities = np.concatenate(parts)
         best = probabilities.argmax(axis=1)
         return pd.DataFrame(
             {
@@ -72,12 +80,8 @@ class Classifier:
         )
 
     def probabilities(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Return probabilities (n, labels) of upright RGB photos (n, size, size, 3), values 0-255."""
-        parts = [
-            np.asarray(self.network.predict_on_batch(pixels[start : start + BATCH]))
-            for start in range(0, len(pixels), BATCH)
-        ]
-        return np.concatenate([np.empty((0, len(self.description.labels)), np.float32), *parts])
+        """Return probabilities (n, labels) of upright RGB photos (n, size, size, 3), values 0-255, as one batch."""
+        return np.asarray(self.network.predict_on_batch(pixels))
 
     def save(self, folder: Path) -> None:
         """Write the network, preprocessing inside, as one `.keras` file, and the description as JSON beside it."""
@@ -121,17 +125,15 @@ def keras_head(layers: Sequence[Layer], spec: HeadSpec) -> "keras.Model":
     return head
 
 
-def _pixels(photos: Sequence[Photo], size: int) -> Pixels:
+def _pixels(photos: Sequence[Photo], size: int, first_row: int) -> tuple[Pixels, list[str]]:
     decoded, problems = [], []
-    for number, photo in enumerate(photos):
+    for row, photo in enumerate(photos, first_row):
         try:
             decoded.append(decode(_bytes(photo), size))
         except DecodeError as reason:
             name = str(photo) if isinstance(photo, Path) or (isinstance(photo, str) and len(photo) < 300) else "photo"
-            problems.append(f"row {number}, {name}: {reason}")
-    if problems:
-        raise InputError(problems)
-    return np.stack(decoded) if decoded else np.empty((0, size, size, 3), np.uint8)
+            problems.append(f"row {row}, {name}: {reason}")
+    return np.stack(decoded) if decoded else np.empty((0, size, size, 3), np.uint8), problems
 
 
 def _bytes(photo: Any) -> bytes:
@@ -141,11 +143,10 @@ def _bytes(photo: Any) -> bytes:
         return read_bytes(photo)
     if not isinstance(photo, str):
         raise DecodeError(f"expected bytes, a path or base64 text, got {type(photo).__name__}")
-    # A path is short and exists; base64 of a photo is neither. What is neither is told as a missing file.
     if os.path.isfile(photo):  # noqa: PTH113, Path.is_file raises an error where a text is too long for a name
         return read_bytes(Path(photo))
     try:
-        data = base64.b64decode(photo, validate=True)
+        data = base64.b64decode("".join(photo.split()), validate=True)
     except (binascii.Error, ValueError):
         raise DecodeError("neither an existing file nor base64 text") from None
     if len(data) < 32:  # no image format is that small: this was meant as a name

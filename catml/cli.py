@@ -1,12 +1,16 @@
 """The commands, which are also the entry points of MLproject."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from catml import __version__, config, quiet, screen
 from catml.errors import CatmlError, InputError, did_you_mean
+
+# Whose errors say what is wrong with the machine, a server or a file, and not with catml.
+OTHERS = {"mlflow", "sqlalchemy", "requests", "urllib3", "pyarrow"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,6 +21,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CatmlError as error:
         screen.complain(error.problems if isinstance(error, InputError) else [str(error)])
         return error.exit_code
+    except BrokenPipeError:  # `catml predict … | head`: whoever read has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if not isinstance(error, OSError) and type(error).__module__.split(".")[0] not in OTHERS:
+            raise  # a mistake of catml's own: the traceback is wanted
+        screen.complain([f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"])
+        return 1
     except KeyboardInterrupt:
         screen.complain(["interrupted; what was finished is kept, and the same command goes on from there."])
         return 130

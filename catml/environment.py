@@ -6,6 +6,7 @@ link under that name to this project's own environment is all that is needed. Th
 are not part of MLflow's public interface; tests/test_environment.py tells when they change.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -18,11 +19,11 @@ def link(project: Path, environment: Path) -> Path:
     An environment that MLflow has made there itself is left as it is: it was made from the same lock.
     """
     place = place_of(project)
-    if place.is_symlink():
-        place.unlink()
-    if not place.exists():
+    if place.is_symlink() or not place.exists():
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.symlink_to(environment.resolve(), target_is_directory=True)
+        new = place.with_name(f".{place.name}.{os.getpid()}")
+        new.symlink_to(environment.resolve(), target_is_directory=True)
+        new.replace(place)
     return place
 
 

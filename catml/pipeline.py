@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,12 +15,15 @@ from catml.backbones.registry import Backbone
 from catml.backbones.store import FeatureStore, fingerprint
 from catml.backbones.weights import Weights
 from catml.errors import InputError
-from catml.photos.scan import check, scan
+from catml.photos.groups import Links, find_links, group
+from catml.photos.sample import draw_sample
+from catml.photos.scan import check, nested_labels, scan
 
 if TYPE_CHECKING:
     import keras
 
 T = TypeVar("T")
+SHOWN_PAIRS = 5
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,10 @@ class Found:
     """What a command has to work with: every input checked, nothing computed yet."""
 
     folder: Path
-    table: pd.DataFrame
+    table: pd.DataFrame  # each photo once, its group known, sorted by content and not by name
     sources: tuple[Source, ...]
+    left_out: tuple[Backbone, ...]
+    notes: tuple[str, ...]
 
 
 def find(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
@@ -59,35 +65,41 @@ def find(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
     problems = list(problems)
     photos, backbones, weights_text = (values.get(name) for name in ("photos", "backbones", "weights"))
 
-    def attempt(work: Callable[..., T], *arguments: Any) -> T | None:
+    def attempt(work: Callable[[], T], about: str = "") -> T | None:
         try:
-            return work(*arguments)
+            return work()
         except InputError as error:
-            problems.extend(error.problems)
+            problems.extend(about + problem for problem in error.problems)
             return None
 
-    given = attempt(weights.parse, weights_text)
-    chosen = attempt(_choose, backbones, given or {}) if backbones else None
+    given, wrong = weights.parse(weights_text or "")
+    problems += wrong
+    chosen = attempt(lambda: _choose(backbones, given)) if backbones else None
     # The sample is always in order: no need to draw it for a command that can't go on.
-    found = attempt(_scan, photos) if photos and not (problems and photos == config.SAMPLE) else None
+    found = attempt(lambda: _photos(photos)) if photos and not (problems and photos == config.SAMPLE) else None
     if problems or chosen is None or found is None:
         raise InputError(problems)
+    folder, table, notes = found
     sources = []
-    for backbone, found_weights in chosen:
+    for backbone, found_weights in chosen.items():
         # Only now, with all else in order, is anything downloaded.
-        ready = found_weights or attempt(weights.fetch, backbone)
+        if found_weights is None:
+            quiet.settle()
+        ready = found_weights or attempt(partial(weights.fetch, backbone))
         if ready:
             of = fingerprint(backbone, ready)
             store = FeatureStore(config.data_folder() / "features", of, backbone.width)
             source = Source(backbone, ready, store, of)
-            if ready.origin == "file" and len(missing(found[1], store)):
+            if ready.origin == "file" and len(missing(table, store)):
                 # A user's file may be of another network: better said now than after an hour with the first backbone.
                 quiet.settle()
-                source = replace(source, network=attempt(source.load))
+                source = replace(source, network=attempt(source.load, f"weights of {backbone.name}: "))
             sources.append(source)
     if problems:
         raise InputError(problems)
-    return Found(*found, tuple(sources))
+    auto = tuple(backbones or ()) == (config.AUTO,)
+    left_out = [backbone for backbone in map(registry.get, registry.names()) if auto and backbone not in chosen]
+    return Found(folder, table, tuple(sources), tuple(left_out), tuple(notes))
 
 
 def announce(found: Found) -> float:
@@ -95,12 +107,16 @@ def announce(found: Found) -> float:
     counts = found.table["label"].value_counts().sort_index()
     labels = ", ".join(f"{count} {label}" for label, count in counts.items())
     screen.say(f"photos     {len(found.table)} in {found.folder}: {labels}")
+    for note in found.notes:
+        screen.say(f"note       {note}")
     seconds = 0.0
     for source in found.sources:
         todo = len(missing(found.table, source.store))
         cached = found.table["pixels_sha256"].nunique() - todo
         screen.say(f"backbone   {source.backbone.name}: features of {cached} photos at hand, {todo} to extract")
         seconds += todo * source.backbone.seconds_per_photo
+    for backbone in found.left_out:
+        screen.say(f"left out   {backbone.name}: {weights.how_to_get(backbone)}")
     return seconds
 
 
@@ -109,23 +125,22 @@ def extract(found: Found) -> int:
     return sum(extract_missing(found.table, found.folder, s.backbone, s.load, s.store) for s in found.sources)
 
 
-def _choose(names: Sequence[str], given: Mapping[str, str]) -> list[tuple[Backbone, Weights | None]]:
-    """Return the backbones to use, with their weights where they are on this machine."""
+def _choose(names: Sequence[str], given: Mapping[str, str]) -> dict[Backbone, Weights | None]:
+    """Return the backbones to use, with their weights where they are on this machine or None where Keras has them."""
     auto = tuple(names) == (config.AUTO,)
     problems: list[str] = []
-    chosen: list[tuple[Backbone, Weights | None]] = []
-    left_out: list[Backbone] = []
+    chosen: dict[Backbone, Weights | None] = {}
     for name in registry.names() if auto else names:
         try:
             backbone = registry.get(name)
             found = weights.find(backbone, given.get(name))
+            if found is None and not auto:
+                weights.require_download(backbone)
         except InputError as error:
             problems += error.problems
             continue
-        if auto and found is None:
-            left_out.append(backbone)
-        else:
-            chosen.append((backbone, found))
+        if found is not None or not auto:
+            chosen[backbone] = found
     if not auto:
         problems += [
             f"weights: given for '{name}', which is not among backbones={','.join(names)}. Add or drop it."
@@ -133,21 +148,42 @@ def _choose(names: Sequence[str], given: Mapping[str, str]) -> list[tuple[Backbo
             if name not in names
         ]
     if not problems and not chosen:
-        problems = ["backbones: no weights on this machine. " + " ".join(map(weights.how_to_get, left_out))]
+        ways = "; ".join(f"{name}: {weights.how_to_get(registry.get(name))}" for name in registry.names())
+        problems = [f"backbones: no weights on this machine. {ways}"]
     if problems:
         raise InputError(problems)
-    for backbone in left_out:
-        screen.say(f"left out: {backbone.name}, whose weights are not on this machine ({weights.how_to_get(backbone)})")
     return chosen
 
 
-def _scan(photos: str) -> tuple[Path, pd.DataFrame]:
+def _photos(photos: str) -> tuple[Path, pd.DataFrame, list[str]]:
+    """Return the folder, its photo table with groups, and what should be known about it."""
+    folder = Path(photos).expanduser()
     if photos == config.SAMPLE:
-        from catml.photos.sample import draw_sample
-
         folder = draw_sample(config.data_folder() / "sample")
-    else:
-        folder = Path(photos).expanduser()
     table = scan(folder, config.data_folder() / "photos")
     check(table, folder, config.MIN_PHOTOS_PER_LABEL)
-    return folder, table
+    notes = nested_labels(table)
+    # By content, so that no result depends on what files are called.
+    different = table.sort_values(["label", "pixels_sha256", "path"]).drop_duplicates("pixels_sha256")
+    if len(different) < len(table):
+        notes.append(f"{len(table) - len(different)} files are exact copies of others; each photo counts once")
+    different = different.reset_index(drop=True)
+    links, _ = find_links(different)
+    different["group"] = group(different, links)
+    return folder, different, [*notes, *_group_notes(different, links)]
+
+
+def _group_notes(table: pd.DataFrame, links: Links) -> list[str]:
+    sizes = table["group"].value_counts()
+    sizes = sizes[sizes > 1]
+    if sizes.empty:
+        return []
+    notes = [
+        f"{sizes.sum()} photos look alike or are of one moment, in {len(sizes)} groups of at most {sizes.max()}: "
+        "each group stays on one side of every split"
+    ]
+    labels, paths = table["label"].to_numpy(), table["path"].to_numpy()
+    across = labels[links.first] != labels[links.second]
+    for first, second in zip(links.first[across][:SHOWN_PAIRS], links.second[across][:SHOWN_PAIRS], strict=True):
+        notes.append(f"{paths[first]} and {paths[second]} belong together but not by their labels: is one mislabelled?")
+    return notes

@@ -10,8 +10,8 @@ import warnings
 from collections.abc import Iterator
 
 
-def settle() -> None:
-    """Import TensorFlow, MLflow and Optuna without their notices; an import that fails shows everything it said.
+def settle(*names: str) -> None:
+    """Import TensorFlow, MLflow and Optuna, or those named, without their notices; one that fails shows what it said.
 
     Levels the user has set in the environment stay as they are.
     """
@@ -20,7 +20,7 @@ def settle() -> None:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     with _stderr_kept_back(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for name in ("tensorflow", "mlflow", "optuna"):
+        for name in names or ("tensorflow", "mlflow", "optuna"):
             importlib.import_module(name)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -6,6 +6,7 @@ from typing import Any
 import mlflow
 import pandas as pd
 
+from catml import quiet
 from catml.classifier import load
 
 
@@ -14,6 +15,7 @@ class ServedClassifier(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined,
 
     def load_context(self, context: Any) -> None:
         """Load the classifier once, when the model is loaded."""
+        quiet.settle("tensorflow")
         self.classifier = load(Path(context.artifacts["classifier"]))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:

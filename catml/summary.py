@@ -1,6 +1,8 @@
 """What the user reads when a study is done."""
 
+import shlex
 from pathlib import Path
+from urllib.parse import unquote
 
 from catml import config, screen
 from catml.study.sweep import Trial
@@ -22,7 +24,8 @@ def show(result: Result, model: str, store: str) -> None:
     first = "" if not Path(ACTIVATE).exists() else f"   (first: . {ACTIVATE})"
     screen.say(f"look       {_ui(store)}{first}")
     if result.version is not None:
-        option = "" if model == config.MODEL_NAME else f" --model models:/{model}@{config.CHAMPION}"
+        address = shlex.quote(f"models:/{model}@{config.CHAMPION}")
+        option = "" if model == config.MODEL_NAME else f" --model {address}"
         screen.say(f"registered {model} version {result.version}, alias {config.CHAMPION}")
         screen.say(f"use        catml predict PHOTO...{option}")
 
@@ -58,4 +61,5 @@ def _ui(store: str) -> str:
     if store.startswith("http"):
         return store
     default = f"sqlite:///{Path.cwd() / 'mlflow.db'}"
-    return "mlflow ui" if store in (default, "sqlite:///mlflow.db") else f"mlflow ui --backend-store-uri {store}"
+    known = unquote(store) in (default, "sqlite:///mlflow.db")
+    return "mlflow ui" if known else f"mlflow ui --backend-store-uri {shlex.quote(store)}"

@@ -10,21 +10,24 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote
 
 import mlflow
+import pandas as pd
+from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema, TensorSpec
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from catml import __version__
+from catml.backbones.store import tensorflow_build
 from catml.config import EXPERIMENT
 from catml.errors import InputError
 from catml.study.sweep import Trial
 
 # What the registered model needs where it is loaded, at the versions it was made with.
-REQUIRED = ("keras", "mlflow", "numpy", "pandas", "pillow", "scikit-learn", "scipy")
+REQUIRED = ("keras", "mlflow", "numpy", "pandas", "pillow")
 
 
 class Run:
@@ -60,6 +63,17 @@ class Run:
         """Keep a text as an artifact of the run."""
         self._client.log_text(self.id, text, name)
 
+    def log_photos(self, splits: pd.DataFrame, folder: Path) -> None:
+        """Name the photos as the input of the run, with their digest, and keep which of them is where."""
+        self.log_text(splits.to_csv(index=False), "split.csv")
+        with warnings.catch_warnings():
+            # MLflow knows two kinds of local sources by one name and takes either: nothing a user could act on.
+            warnings.filterwarnings(
+                "ignore", message="The specified dataset source can be interpreted in multiple ways"
+            )
+            photos = from_pandas(splits, source=str(folder.resolve()), targets="label", name=folder.name)
+            mlflow.log_input(photos, context="training")
+
     def end_killed(self, run_id: str) -> None:
         """End a run that the killed process of an earlier try could not end itself."""
         with contextlib.suppress(mlflow.MlflowException):  # deleted since, or in another store
@@ -80,6 +94,7 @@ def parent_run(name: str) -> Iterator[Run]:
         started = mlflow.start_run(run_name=name)
     else:
         started = mlflow.start_run()
+        mlflow.set_tag(MLFLOW_RUN_NAME, name)
     with started as run:
         yield Run(_with_reachable_artifacts(run))
 
@@ -101,7 +116,7 @@ def register(run: Run, folder: Path, labels: list[str], name: str, alias: str, t
             artifacts={"classifier": str(folder)},
             code_paths=[str(Path(__file__).parent)],
             signature=ModelSignature(Schema([ColSpec("string", "image")]), Schema(outputs)),
-            pip_requirements=[f"{package}=={version(package)}" for package in REQUIRED] + [_tensorflow()],
+            pip_requirements=[f"{package}=={version(package)}" for package in REQUIRED] + [tensorflow_build()],
         )
     with contextlib.redirect_stderr(io.StringIO()):  # "Successfully registered …": the command says it in its own words
         registered = mlflow.register_model(logged.model_uri, name, tags={k: str(v) for k, v in tags.items()})
@@ -153,13 +168,6 @@ def _log_batch(
     )
 
 
-def _tensorflow() -> str:
-    for package in ("tensorflow-cpu", "tensorflow"):
-        with contextlib.suppress(ModuleNotFoundError):
-            return f"{package}=={version(package)}"
-    raise InputError("TensorFlow is not installed. 'make setup' installs it; so does pip install 'catml[cpu]'.")
-
-
 def _with_reachable_artifacts(run: mlflow.ActiveRun) -> mlflow.ActiveRun:
     """Return the run with artifacts that can be written.
 
@@ -167,12 +175,17 @@ def _with_reachable_artifacts(run: mlflow.ActiveRun) -> mlflow.ActiveRun:
     server. Whoever writes to the same database without the server can't log a single file. MLflow has no call to
     mend that, so the experiment and this run are given the folder that MLflow would have chosen by itself.
     """
-    prefix, address = "sqlite:///", mlflow.get_tracking_uri()
-    if not (address.startswith(prefix) and run.info.artifact_uri.startswith("mlflow-artifacts:")):
+    default = Path("mlflow.db").resolve()
+    own = mlflow.get_tracking_uri() in (
+        "sqlite:///mlflow.db",
+        f"sqlite:///{quote(str(default))}",
+        f"sqlite:///{default}",
+    )
+    if not own or not run.info.artifact_uri.startswith("mlflow-artifacts:"):
         return run
     experiment = Path("mlruns", run.info.experiment_id).resolve()
     artifacts = experiment / run.info.run_id / "artifacts"
-    with contextlib.closing(sqlite3.connect(unquote(address.removeprefix(prefix)), timeout=20)) as database, database:
+    with contextlib.closing(sqlite3.connect(default, timeout=20)) as database, database:
         database.execute(
             "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?",
             (str(experiment), int(run.info.experiment_id)),

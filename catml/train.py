@@ -13,21 +13,22 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from catml import __version__, config, pipeline, screen, tracking
-from catml.backbones.store import digest
+from catml import config, pipeline, screen, tracking
+from catml.backbones.store import digest, tensorflow_build
 from catml.classifier import Classifier, assemble, describe, keras_head
 from catml.errors import InputError
 from catml.evaluation.intervals import Interval, cross_validation_se, wilson
 from catml.evaluation.metrics import log_loss
 from catml.heads.fit import fit_head
+from catml.heads.stack import HEADS_VERSION
 from catml.photos.scan import photos_hash
-from catml.photos.split import TEST, fold_indices, split, split_hash
+from catml.photos.split import TEST, fold_indices, remember, remembered, split, split_hash
 from catml.pipeline import Found, Source
 from catml.study import space
-from catml.study.sweep import Sweep, Trial, best
+from catml.study.sweep import Sweep, Trial, alone, best
 
 # Rough, for the estimate on the screen: loading TensorFlow and the networks, and one trial on a few hundred photos.
-START_SECONDS, TRIAL_SECONDS = 20.0, 0.6
+START_SECONDS, TRIAL_SECONDS, TRIAL_PHOTOS = 20.0, 0.6, 400
 
 
 @dataclass(frozen=True)
@@ -83,26 +84,37 @@ def train(
     Returns:
         All trials, the champion and its test.
     """
-    splits = split(found.table, test_fraction, config.FOLDS, seed)
+    sides = config.data_folder() / "splits" / f"{split_key(found.folder, test_fraction, seed)}.csv"
+    splits = split(found.table, test_fraction, config.FOLDS, seed, remembered(sides))
     announce(found, splits, trials)
-    with tracking.parent_run(f"{found.folder.name} {trials} trials") as run:
+    journal = journal_of(splits, found.sources, seed)
+    with alone(journal), tracking.parent_run(f"{found.folder.name} {trials} trials") as run:
+        note = journal.with_suffix(".run")
+        if note.exists():
+            run.end_killed(note.read_text())
+        note.write_text(run.id)
         tags = {"split_hash": split_hash(splits), "photos_hash": photos_hash(found.table)}
         run.log(params=params, tags=tags | {"weights": _weights_tag(found.sources)})
-        run.log_text(splits.to_csv(index=False), "split.csv")
+        run.log_photos(splits, found.folder)
+        remember(splits, sides)
         pipeline.extract(found)
         data = load_data(found, splits)
-        swept = sweep(data, found.sources, trials, seed, run)
+        swept = sweep(data, journal, trials, seed, run)
         champion = best(swept)
-        metrics = validation_metrics(champion)
-        run.log(trial_params(champion, seed), metrics, {"champion_trial": champion.number})
+        run.log(trial_params(champion, seed), validation_metrics(champion), {"champion_trial": champion.number})
         result = finish(run, found, data, swept, champion, seed, register_as)
         run.log_text(leaderboard(swept).to_csv(index=False), "leaderboard.csv")
     return result
 
 
+def split_key(folder: Path, test_fraction: float, seed: int) -> str:
+    """Return the name under which the sides of the photos of a folder are kept."""
+    return digest({"folder": str(folder.resolve()), "test_fraction": test_fraction, "seed": seed})
+
+
 def announce(found: Found, splits: pd.DataFrame, trials: int) -> None:
     """Say what was found and how long it will take, before any work."""
-    seconds = START_SECONDS + trials * TRIAL_SECONDS + pipeline.announce(found)
+    seconds = START_SECONDS + pipeline.announce(found) + trials * TRIAL_SECONDS * max(1, len(splits) / TRIAL_PHOTOS)
     test = int(splits["split"].eq(TEST).sum())
     screen.say(f"split      {len(splits) - test} to learn from, in {config.FOLDS} folds; {test} kept back for one test")
     screen.say(f"study      {trials} trials; all in all about {screen.duration(seconds)}\n")
@@ -114,24 +126,21 @@ def load_data(found: Found, splits: pd.DataFrame) -> Data:
     numbers = splits["label"].map({label: number for number, label in enumerate(labels)}).to_numpy(np.int64)
     keys = splits["pixels_sha256"].tolist()
     features = {s.backbone.name: s.store.read(keys) for s in found.sources}
-    dead = [name for name, matrix in features.items() if np.allclose(matrix, matrix[0], rtol=1e-5, atol=1e-7)]
+    dead = [name for name, matrix in features.items() if np.ptp(matrix, axis=0).max() <= 1e-6 * np.abs(matrix).max()]
     if dead:
         raise InputError([f"{name}: gives equal features for all photos. Its weights are damaged." for name in dead])
     return Data(splits, labels, numbers, features)
 
 
-def sweep(data: Data, sources: Sequence[Source], trials: int, seed: int, run: tracking.Run) -> list[Trial]:
+def sweep(data: Data, journal: Path, trials: int, seed: int, run: tracking.Run) -> list[Trial]:
     """Run the study, or what is left of it, and log every trial as a child run."""
-    folds = fold_indices(data.splits)
-    journal = journal_of(data.splits, sources, seed)
-    study = Sweep(data.features, data.numbers, folds, seed, journal)
+    study = Sweep(data.features, data.numbers, fold_indices(data.splits), seed, journal)
     done = study.done()[:trials]
     if done:
         screen.say(f"study      {len(done)} of {trials} trials are at hand in {journal}; delete it to begin anew")
-        note = journal.with_suffix(".run")
-        if note.exists():
-            run.end_killed(note.read_text())
-    journal.with_suffix(".run").write_text(run.id)
+    untried = study.backbones[trials:]
+    if untried:
+        screen.say(f"note       too few trials to try {', '.join(untried)}")
     with tqdm(total=trials, desc="trying heads", unit="head") as bar:
 
         def log(trial: Trial) -> None:
@@ -150,7 +159,8 @@ def journal_of(splits: pd.DataFrame, sources: Sequence[Source], seed: int) -> Pa
         "features": [s.store.folder.name for s in sources],
         "seed": seed,
         "space": space.description(),
-        "versions": [__version__, *(version(p) for p in ("keras", "numpy", "optuna", "scikit-learn"))],
+        "heads": HEADS_VERSION,
+        "versions": [tensorflow_build(), *(version(p) for p in ("numpy", "optuna", "scikit-learn", "scipy"))],
     }
     return config.data_folder() / "studies" / f"{digest(depends_on)}.journal"
 

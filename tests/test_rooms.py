@@ -14,7 +14,7 @@ LONGEST = 300
 ROOMS = {
     "catml.errors": set(),
     "catml.config": set(),
-    "catml.photos": {"PIL", "numpy", "pandas", "sklearn", "tqdm", "catml.photos", "catml.errors"},
+    "catml.photos": {"PIL", "numpy", "pandas", "scipy", "sklearn", "tqdm", "catml.photos", "catml.errors"},
     "catml.backbones": {
         "PIL", "numpy", "pandas", "sklearn", "tqdm", "keras", "tensorflow", "pyarrow", "h5py",
         "catml.backbones", "catml.photos", "catml.errors",

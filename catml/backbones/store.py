@@ -5,12 +5,13 @@ One folder per fingerprint (everything the numbers depend on), in it Parquet par
 process killed at any moment leaves a store that is whole. Any Arrow, Spark or pandas reader can open the folder.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import uuid
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from catml.backbones.registry import Backbone
 from catml.backbones.weights import Weights
+from catml.errors import InputError
 from catml.photos.decode import DECODER_VERSION
 
 KEY, FEATURES = "pixels_sha256", "features"
@@ -38,7 +40,16 @@ def fingerprint(backbone: Backbone, weights: Weights, view: str = AS_IS) -> dict
         "decoder": DECODER_VERSION,
         "keras": version("keras"),
         "pillow": version("pillow"),
+        "tensorflow": tensorflow_build(),
     }
+
+
+def tensorflow_build() -> str:
+    """Return which build of TensorFlow is installed, and its version: the one for GPUs computes a little otherwise."""
+    for package in ("tensorflow-cpu", "tensorflow"):
+        with contextlib.suppress(PackageNotFoundError):
+            return f"{package}=={version(package)}"
+    raise InputError("TensorFlow is not installed: pip install 'catml[cpu]', or 'make setup'.")
 
 
 def digest(of: Mapping[str, object]) -> str:
@@ -55,10 +66,19 @@ class FeatureStore:
         self._of = of
 
     def known(self) -> set[str]:
-        """Return the keys that have features."""
+        """Return the keys that have features.
+
+        Raises:
+            InputError: a part is damaged.
+        """
         if not self.folder.is_dir():
             return set()
-        return set(self._dataset().to_table(columns=[KEY])[KEY].to_pylist())
+        try:
+            return set(self._dataset().to_table(columns=[KEY])[KEY].to_pylist())
+        except pa.ArrowInvalid as error:
+            raise InputError(
+                f"{self.folder}: holds features that can't be read ({error}). Delete it; they are computed anew."
+            ) from None
 
     def read(self, keys: Sequence[str]) -> NDArray[np.float32]:
         """Return the features of `keys`, shape (len(keys), width), in their order.

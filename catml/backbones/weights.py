@@ -49,17 +49,15 @@ class Weights:
         return self.origin == RANDOM
 
 
-def parse(text: str) -> dict[str, str]:
+def parse(text: str) -> tuple[dict[str, str], list[str]]:
     """Read the parameter `weights`.
 
     Args:
         text: "NAME=PATH", several separated by commas; the path may contain "="; empty for none.
 
     Returns:
-        Paths as given, by name of backbone.
-
-    Raises:
-        InputError: every problem at once: no "=", unknown or repeated names, empty paths.
+        Paths as given, by name of backbone; and the problems of the other parts: no "=", unknown or repeated names,
+        empty paths.
     """
     given: dict[str, str] = {}
     problems = []
@@ -73,9 +71,7 @@ def parse(text: str) -> dict[str, str]:
             problems.append(f"weights: '{name}' is given twice.")
         else:
             given[name] = path
-    if problems:
-        raise InputError(problems)
-    return given
+    return given, problems
 
 
 def find(backbone: Backbone, given: str | None = None) -> Weights | None:
@@ -97,7 +93,10 @@ def find(backbone: Backbone, given: str | None = None) -> Weights | None:
         path = Path(given).expanduser()
         if not path.is_file():
             raise InputError(f"weights: {backbone.name}={given}: there is no such file.")
-        return Weights("file", path, _digest(path, "sha256"))
+        try:
+            return Weights("file", path, _digest(path, "sha256"))
+        except OSError as error:
+            raise InputError(f"weights: {backbone.name}={given}: can't be read ({error.strerror}).") from None
     if isinstance(backbone.source, Package):
         return _packaged(backbone, backbone.source)
     path = _cache() / backbone.source.file
@@ -118,8 +117,8 @@ def fetch(backbone: Backbone) -> Weights:
     found = find(backbone)
     if found is not None:
         return found
-    if isinstance(backbone.source, Package):
-        raise InputError(f"{backbone.name}: its weights are not on this machine: {how_to_get(backbone)}.")
+    require_download(backbone)
+    assert isinstance(backbone.source, KerasDownload)  # noqa: S101, anything else was just refused
     try:
         path = _download(backbone.source)
     except Exception as error:  # no network, no such server, wrong bytes, no room, no right to write: all the same here
@@ -128,6 +127,16 @@ def fetch(backbone: Backbone) -> Weights:
             f"download {backbone.source.file} on another machine and give weights={backbone.name}=PATH."
         ) from None
     return Weights("keras", path, _digest(path, "sha256"))
+
+
+def require_download(backbone: Backbone) -> None:
+    """Refuse a backbone whose weights nobody offers for download.
+
+    Raises:
+        InputError: says where they come from instead.
+    """
+    if not isinstance(backbone.source, KerasDownload):
+        raise InputError(f"{backbone.name}: its weights are not on this machine: {how_to_get(backbone)}.")
 
 
 def how_to_get(backbone: Backbone) -> str:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from catml.heads.spec import HeadSpec, Layer
 
+# Part of every study's key: raise it whenever the same features would give other heads.
+HEADS_VERSION = 2
 BATCH = 32
 ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON = 0.9, 0.999, 1e-7  # Kingma & Ba 2015, Keras's defaults
 Tensors = list[Any]

@@ -1,8 +1,12 @@
 """The only decoder: bytes in, upright RGB out. Extraction, prediction and serving all call it."""
 
+import contextlib
+import importlib
 import io
 import warnings
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +16,13 @@ Pixels = NDArray[np.uint8]
 
 # Part of every feature fingerprint: raise it whenever the same bytes would give other pixels.
 DECODER_VERSION = 1
+HEIC_BRANDS = {b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")}
+
+# What Pillow warns of comes out either as pixels or as a DecodeError. Among it are photos of 89 to 179 megapixels,
+# which are real panoramas; Pillow refuses larger ones. Set once, since filters are shared by all threads.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+with contextlib.suppress(ImportError):
+    importlib.import_module("pillow_heif").register_heif_opener()
 
 
 class DecodeError(Exception):
@@ -30,15 +41,14 @@ def open_upright(data: bytes) -> Image.Image:
     if not data:
         raise DecodeError("empty file")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            # Between Pillow's warning and its error lie photos of 89 to 179 megapixels: real panoramas, let through.
-            image = Image.open(io.BytesIO(data))
-            image.load()
-            return _to_rgb(ImageOps.exif_transpose(image))
+        image = Image.open(io.BytesIO(data))
+        image.load()
+        return _to_rgb(ImageOps.exif_transpose(image))
     except DecodeError:
         raise
     except UnidentifiedImageError:
+        if data[4:12] in HEIC_BRANDS:
+            raise DecodeError("HEIC, which needs 'pip install pillow-heif' (or export it as JPEG)") from None
         raise DecodeError("not an image of a known format") from None
     except Image.DecompressionBombError:
         raise DecodeError("more pixels than are safe to decode") from None
@@ -64,11 +74,34 @@ def decode(data: bytes, size: int) -> Pixels:
     return np.asarray(open_upright(data).resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3.0))
 
 
-def exif_orientation(data: bytes) -> int:
-    """Return how the camera was held, as EXIF says it (1 to 8); 1, upright, where it says nothing."""
+class Capture(NamedTuple):
+    """What EXIF says of a photo: how the camera was held (1 to 8; 1 is upright), when, as ISO text, and which camera.
+
+    The texts are empty where EXIF doesn't say, or says nothing that can be understood.
+    """
+
+    orientation: int
+    taken: str
+    camera: str
+
+
+def capture(data: bytes) -> Capture:
+    """Return what EXIF says of a photo that can be decoded."""
     with Image.open(io.BytesIO(data)) as image:
-        value = image.getexif().get(ExifTags.Base.Orientation, 1)
-    return value if value in range(1, 9) else 1
+        exif = image.getexif()
+    details = exif.get_ifd(ExifTags.IFD.Exif)
+    orientation = exif.get(ExifTags.Base.Orientation, 1)
+    text = str(details.get(ExifTags.Base.DateTimeOriginal, "")).strip("\0 ")
+    fraction = str(details.get(ExifTags.Base.SubsecTimeOriginal, "")).strip("\0 ")
+    try:
+        moment = datetime.strptime(text, "%Y:%m:%d %H:%M:%S")
+        if fraction.isdecimal():
+            moment = moment.replace(microsecond=int(float(f"0.{fraction}") * 1e6))
+        taken = moment.isoformat()
+    except ValueError:  # none, or "0000:00:00 00:00:00", or a camera's own idea of a date
+        taken = ""
+    camera = " ".join(str(exif.get(tag, "")).strip("\0 ") for tag in (ExifTags.Base.Make, ExifTags.Base.Model)).strip()
+    return Capture(orientation if orientation in range(1, 9) else 1, taken, camera)
 
 
 def read_bytes(path: Path) -> bytes:

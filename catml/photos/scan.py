@@ -5,13 +5,15 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from catml.errors import InputError
-from catml.photos.decode import DECODER_VERSION, DecodeError, exif_orientation, open_upright, read_bytes
+from catml.photos.decode import DECODER_VERSION, DecodeError, capture, open_upright, read_bytes
+from catml.photos.similar import perceptual_hash
 
 # What a file manager leaves behind is not a broken photo. Hidden files (leading dot) are left out as well.
 LITTER = {"thumbs.db", "desktop.ini", "icon\r"}
@@ -21,12 +23,16 @@ SHOWN_PROBLEMS = 20
 COLUMNS = [
     "path",  # relative to the scanned folder, with forward slashes
     "label",
-    "group",  # photos that must stay on one side of a split: here those with equal pixels
     "bytes_sha256",
     "pixels_sha256",  # of the upright RGB pixels at full size: the key of everything computed from the photo
     "width",
     "height",
     "orientation",  # EXIF, 1 where there is none; the pixels are already upright
+    "taken",  # EXIF, ISO text; empty where there is none
+    "camera",  # EXIF; empty where there is none
+    "phash",  # perceptual hash, 64 bits
+    "phash_mirrored",  # of the mirrored photo
+    "flat",  # True where there is too little on the photo for a hash to mean anything
     "problem",  # empty: fine
     "size",
     "mtime_ns",
@@ -51,7 +57,14 @@ def scan(folder: Path, cache: Path, *, progress: bool = True) -> pd.DataFrame:
     """
     if not folder.is_dir():
         raise InputError(_no_folder(folder))
-    files = sorted(_files(folder))
+    if cache.resolve().is_relative_to(folder.resolve()):
+        raise InputError(
+            f"photos: catml would write its own files into the photo folder '{folder}'. Run it from another folder."
+        )
+    try:
+        files = sorted(_files(folder))
+    except PermissionError as error:
+        _unreadable(error)
     unnamed = [ascii(path) for path, _ in files if not _is_text(path)]
     if unnamed:
         raise InputError([f"{folder}: the name {name} is not valid UTF-8. Rename it." for name in unnamed])
@@ -65,6 +78,7 @@ def scan(folder: Path, cache: Path, *, progress: bool = True) -> pd.DataFrame:
         for row in tqdm(read, "checking photos", len(fresh), unit="photo", disable=not (progress and fresh)):
             rows[str(row["path"])] = row
     table = pd.DataFrame([rows[path] for path, _ in files], columns=COLUMNS)
+    table = table.astype({"phash": np.uint64, "phash_mirrored": np.uint64, "flat": bool})
     if fresh or len(table) != len(remembered):
         cache.mkdir(parents=True, exist_ok=True)
         partial = remembered_at.with_suffix(f".{os.getpid()}.tmp")
@@ -109,6 +123,18 @@ def check(table: pd.DataFrame, folder: Path, min_photos: int) -> None:
         raise InputError(problems)
 
 
+def nested_labels(table: pd.DataFrame) -> list[str]:
+    """Return a note for each label whose photos all lie in several folders of their own, perhaps the real labels."""
+    notes = []
+    for label, photos in table.groupby("label"):
+        parts = [path.split("/") for path in photos["path"]]
+        inner = sorted({part[1] for part in parts}) if all(len(part) > 2 for part in parts) else []
+        if len(inner) > 1:
+            shown = ", ".join(inner[:4]) + (", …" if len(inner) > 4 else "")
+            notes.append(f"'{label}' is one label, with folders in it ({shown}): did you mean the folder '{label}'?")
+    return notes
+
+
 def photos_hash(table: pd.DataFrame) -> str:
     """Return the digest of which photos there are and how they are labelled, whatever their names and order."""
     return _digest(*sorted((table["label"] + "\0" + table["pixels_sha256"]).tolist()))[:16]
@@ -141,26 +167,34 @@ def _no_folder(folder: Path) -> str:
 def _files(folder: Path) -> Iterator[tuple[str, str]]:
     """Yield (path relative to the folder, label) of every file that ought to be a photo."""
     for label in sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")):
-        for parent, folders, names in os.walk(label):
-            folders[:] = [name for name in folders if not name.startswith(".")]
+        seen = {label.resolve()}  # a link may lead back to a folder it lies in
+        for parent, folders, names in os.walk(label, onerror=_unreadable, followlinks=True):
+            real = {name: (Path(parent) / name).resolve() for name in folders if not name.startswith(".")}
+            folders[:] = [name for name, place in real.items() if place not in seen]
+            seen |= set(real.values())
             for name in names:
                 if not name.startswith(".") and name.lower() not in LITTER:
                     yield (Path(parent) / name).relative_to(folder).as_posix(), label.name
 
 
+def _unreadable(error: OSError) -> NoReturn:
+    raise InputError(f"{error.filename}: this folder can't be read ({error.strerror}). Give yourself the right to.")
+
+
 def _row(folder: Path, path: str, label: str, stat: tuple[int, int]) -> dict[str, object]:
     row: dict[str, object] = dict.fromkeys(COLUMNS, "")
     row |= {"path": path, "label": label, "size": stat[0], "mtime_ns": stat[1]}
-    row |= {"width": 0, "height": 0, "orientation": 1}
+    row |= {"width": 0, "height": 0, "orientation": 1, "phash": 0, "phash_mirrored": 0, "flat": True}
     try:
         data = read_bytes(folder / path)
         row["bytes_sha256"] = hashlib.sha256(data).hexdigest()
         image = open_upright(data)
         pixels = hashlib.sha256(f"{image.width}x{image.height}".encode())
         pixels.update(np.asarray(image).tobytes())
-        row["pixels_sha256"] = row["group"] = pixels.hexdigest()
+        row["pixels_sha256"] = pixels.hexdigest()
         row["width"], row["height"] = image.size
-        row["orientation"] = exif_orientation(data)
+        row["orientation"], row["taken"], row["camera"] = capture(data)
+        row["phash"], row["phash_mirrored"], row["flat"] = perceptual_hash(image)
     except DecodeError as reason:
         row["problem"] = str(reason)
     return row

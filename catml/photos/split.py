@@ -1,46 +1,102 @@
-"""Which photos are kept back for the test, and which fold of the cross-validation each other photo is in."""
+"""Which photos are kept back for the test, and which fold of the cross-validation each other photo is in.
+
+The side of a photo is decided once. When photos are added, all others stay where they were, so that the test photos of
+an earlier run are never learnt from later.
+"""
 
 import hashlib
+import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-TEST = "test"
+from catml.errors import InputError
+
+TEST, LEARN = "test", "learn"
+Sides = dict[str, str]  # "test" or "learn" by pixels_sha256
+MORE_MOMENTS = "Add photos of it taken at other times or places."
 
 
-def split(table: pd.DataFrame, test_fraction: float, folds: int, seed: int) -> pd.DataFrame:
+def split(table: pd.DataFrame, test_fraction: float, folds: int, seed: int, sides: Sides | None = None) -> pd.DataFrame:
     """Split photos into test and folds: by whole groups, each label in its share.
 
-    A group is on the test side by the rank of its own hash among the groups of its label, so that the order and the
-    names of the files don't matter.
+    Groups that aren't decided yet are kept back for the test in the order of the hashes of their names, as long as they
+    fit into the label's share, so that the order and the names of the files don't matter. Where none fits, it is the
+    smallest. Whatever the share, `folds` groups of each label are left to learn from.
 
     Args:
         table: photo table without problems; `path`, `label`, `group`, `pixels_sha256`.
         test_fraction: share of each label's photos to keep back, at least one photo.
         folds: number of folds for the rest.
         seed: another seed, another split.
+        sides: of photos that an earlier run has decided; a group goes where those of its photos are.
 
     Returns:
         Columns `path`, `label`, `group`, `pixels_sha256` and `split`, which is "test" or the fold's number as text;
         the same rows in the same order as `table`.
+
+    Raises:
+        InputError: a label has too few groups, or none left for the test; or a new photo joins photos of both sides to
+            one group.
     """
     result = table[["path", "label", "group", "pixels_sha256"]].copy()
-    result["split"] = ""
-    for _, photos in result.groupby("label"):
-        counts = photos["group"].value_counts()
-        order = sorted(counts.index, key=lambda group: hashlib.sha256(f"{seed} {group}".encode()).digest())
-        taken = counts[order].cumsum()
-        wanted = max(1, round(test_fraction * len(photos)))
-        test = [group for group in order if taken[group] - counts[group] < wanted]
-        result.loc[photos.index[photos["group"].isin(test)], "split"] = TEST
-    rest = result[result["split"] == ""]
+    side = _sides_of_groups(result, sides or {})
+    # A group of two labels counts for the one it has more photos of.
+    owner = result.groupby("group")["label"].agg(lambda labels: labels.mode()[0])
+    size = result["group"].value_counts()
+    problems = []
+    for label in sorted(result["label"].unique()):
+        sizes = size[owner.index[owner == label]]
+        side |= _decide(sizes, test_fraction, folds, seed, side)
+        problems += _too_few(label, sizes, folds, [side[str(name)] for name in sizes.index])
+    if problems:
+        raise InputError(problems)
+    result["split"] = result["group"].map(side)
     # Sorted by content, so that renaming files changes no fold.
-    rest = rest.sort_values(["label", "group", "path"])
+    rest = result[result["split"] == LEARN].sort_values(["label", "group", "path"])
     folder = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    for number, (_, members) in enumerate(folder.split(rest, rest["label"], rest["group"])):
+    for number, (training, members) in enumerate(folder.split(rest, rest["label"], rest["group"])):
         result.loc[rest.index[members], "split"] = str(number)
+        lacking = sorted(set(rest["label"]) - set(rest["label"].iloc[training]))
+        problems += [f"{label}: all its photos come to lie in one fold. {MORE_MOMENTS}" for label in lacking]
+    if problems:
+        raise InputError(problems)
     return result
+
+
+def remember(splits: pd.DataFrame, file: Path) -> None:
+    """Add the sides of photos to a file; those it has already, also of photos that are gone, stay in it."""
+    new = {key: TEST if where == TEST else LEARN for key, where in _pairs(splits, "split")}
+    sides = new | remembered(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    pd.DataFrame(sorted(sides.items()), columns=["pixels_sha256", "side"]).to_csv(partial, index=False)
+    partial.replace(file)
+
+
+def remembered(file: Path) -> Sides:
+    """Return the sides in a file that `remember` wrote; none where there is no file.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    if not file.exists():
+        return {}
+    try:
+        table = pd.read_csv(file, dtype=str)
+        sides = dict(_pairs(table, "side"))
+        sound = set(sides.values()) <= {TEST, LEARN} and len(sides) == int(table["pixels_sha256"].count()) == len(table)
+    except (ValueError, KeyError):
+        sound = False
+    if not sound:
+        raise InputError(
+            f"{file}: is damaged. Bring it back from a backup; without it, test photos of earlier runs would be learnt "
+            "from. If there were none that count, delete it."
+        )
+    return sides
 
 
 def split_hash(splits: pd.DataFrame) -> str:
@@ -49,10 +105,67 @@ def split_hash(splits: pd.DataFrame) -> str:
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
 
 
-def fold_indices(splits: pd.DataFrame) -> list[tuple[np.ndarray, np.ndarray]]:
+def fold_indices(splits: pd.DataFrame) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Return (training rows, validation rows) of each fold, as positions in `splits`; test rows are in neither."""
     where = splits["split"].to_numpy()
     return [
         (np.flatnonzero((where != fold) & (where != TEST)), np.flatnonzero(where == fold))
         for fold in sorted(set(where) - {TEST}, key=int)
     ]
+
+
+def _decide(sizes: "pd.Series[int]", test_fraction: float, folds: int, seed: int, side: Sides) -> Sides:
+    """Return the sides of those groups of one label, named by the index of `sizes`, that have none in `side`."""
+    wanted = max(1, round(test_fraction * int(sizes.sum())))
+    decided = [side.get(str(name)) for name in sizes.index]
+    taken = sum(int(count) for count, where in zip(sizes, decided, strict=True) if where == TEST)
+    spare = len(sizes) - folds - decided.count(TEST)  # how many groups more the test may have
+    ranked = sorted(
+        (str(name) for name in sizes.index[[where is None for where in decided]]),
+        key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest(),
+    )
+    sides = dict.fromkeys(ranked, LEARN)
+    for name in ranked:
+        if spare > 0 and taken + sizes[name] <= wanted:
+            sides[name] = TEST
+            taken += int(sizes[name])
+            spare -= 1
+    if taken == 0 and spare > 0 and ranked:
+        sides[min(ranked, key=lambda name: int(sizes[name]))] = TEST
+    return sides
+
+
+def _too_few(label: str, sizes: "pd.Series[int]", folds: int, sides: list[str]) -> list[str]:
+    """Say what the groups of one label lack, if anything."""
+    if len(sizes) <= folds or sides.count(LEARN) < folds:
+        return [
+            f"{label}: shows only {len(sizes)} different moments, near-duplicates and bursts counted once, "
+            f"{sides.count(TEST)} of them test photos; at least {folds + 1} are needed, one for the test and "
+            f"{folds} to learn from. {MORE_MOMENTS}"
+        ]
+    if TEST not in sides:
+        return [f"{label}: none of its test photos is left, and all others were learnt from before. {MORE_MOMENTS}"]
+    return []
+
+
+def _sides_of_groups(splits: pd.DataFrame, sides: Sides) -> Sides:
+    known = splits.assign(side=splits["pixels_sha256"].map(sides)).dropna(subset=["side"])
+    crossing = known.groupby("group")["side"].nunique() > 1
+    problems = []
+    for name in crossing.index[crossing]:
+        new = splits[(splits["group"] == name) & ~splits["pixels_sha256"].isin(sides)]["path"].tolist()
+        old = known[known["group"] == name].drop_duplicates("side").sort_values("side")["path"].tolist()
+        problems.append(
+            f"{', '.join(new)}: looks like both {old[0]}, which was learnt from before, and {old[1]}, which is a test "
+            f"photo. Leave {'it' if len(new) == 1 else 'them'} out, or one of the two would have to change sides."
+            if new
+            else f"{old[0]}: was learnt from before, and looks like {old[1]}, which is a test photo. Leave one of the "
+            "two out."
+        )
+    if problems:
+        raise InputError(problems)
+    return dict(_pairs(known.drop_duplicates("group"), "side", key="group"))
+
+
+def _pairs(table: pd.DataFrame, value: str, key: str = "pixels_sha256") -> "zip[tuple[str, str]]":
+    return zip(table[key], table[value], strict=True)

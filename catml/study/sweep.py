@@ -73,7 +73,6 @@ class Sweep:
         self._features, self._labels, self._folds = features, labels, folds
         # Lives as long as the sweep: folds by backbone and scaling, each prepared when a trial first needs it.
         self._prepared: dict[tuple[str, str], list[Fold]] = {}
-        self._journal = journal
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._study = optuna.create_study(
             study_name="catml",
@@ -88,13 +87,11 @@ class Sweep:
     def run(self, trials: int, on_trial: Callable[[Trial], None]) -> list[Trial]:
         """Complete the study up to `trials` trials, telling `on_trial` of each, and return all of them.
 
-        Raises:
-            InputError: another process works on the same study right now.
+        Call it `alone`: a trial that is running in another process would be taken for one that a killed one has left.
         """
-        with _alone(self._journal):
-            self._fail_stale()
-            for number in range(len(self._completed()), trials):
-                on_trial(self._one(number))
+        self._fail_stale()
+        for number in range(len(self._completed()), trials):
+            on_trial(self._one(number))
         return self.done()[:trials]
 
     def _fail_stale(self) -> None:
@@ -139,11 +136,13 @@ def best(trials: Sequence[Trial]) -> Trial:
 
 
 @contextlib.contextmanager
-def _alone(journal: Path) -> Iterator[None]:
+def alone(journal: Path) -> Iterator[None]:
     """Keep other processes from working on the study; the system lifts the lock when this one ends, however it ends.
 
-    Two at once would take each other's running trial for one that a killed process has left.
+    Raises:
+        InputError: another process has it.
     """
+    journal.parent.mkdir(parents=True, exist_ok=True)
     with journal.with_name(f"{journal.name}.in-use").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -16,7 +16,7 @@ from catml import cli, config, pipeline, screen, train
 from catml.errors import InputError
 from catml.evaluation.intervals import wilson
 from catml.evaluation.metrics import accuracy, log_loss
-from catml.photos.split import fold_indices, split
+from catml.photos.split import fold_indices, remembered, split
 from catml.study.sweep import Sweep, best
 
 
@@ -41,7 +41,9 @@ def main() -> int:
     except InputError as error:
         screen.complain(error.problems)
         return error.exit_code
-    splits = split(found.table, values["test_fraction"], config.FOLDS, values["seed"])
+    key = train.split_key(found.folder, values["test_fraction"], values["seed"])
+    sides = remembered(config.data_folder() / "splits" / f"{key}.csv")
+    splits = split(found.table, values["test_fraction"], config.FOLDS, values["seed"], sides)
     data = train.load_data(found, splits)
     folds, is_test = fold_indices(splits), data.is_test
     journal = train.journal_of(splits, found.sources, values["seed"])

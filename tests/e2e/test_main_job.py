@@ -50,6 +50,8 @@ def test_the_store_has_a_parent_and_one_child_a_trial(trained: str, project: Pat
         assert all(math.isfinite(value) for value in child.data.metrics.values())
     assert parent.data.metrics["val_log_loss"] == min(child.data.metrics["val_log_loss"] for child in children)
     assert (parent.data.params["trials"], parent.data.params["seed"]) == (str(TRIALS), "3")
+    (photos,) = parent.inputs.dataset_inputs
+    assert (photos.dataset.name, json.loads(photos.dataset.profile)["num_rows"]) == ("colours", 60)
     assert {"split_hash", "photos_hash", "catml_version", "test_evaluations"} <= set(parent.data.tags)
 
 

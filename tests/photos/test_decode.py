@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from catml.photos.decode import DecodeError, decode, exif_orientation, open_upright, read_bytes
+from catml.photos.decode import DecodeError, capture, decode, open_upright, read_bytes
 from catml.photos.scan import scan
 
 # Four corners of different colours: no turn and no mirroring leaves it as it is.
@@ -107,7 +109,7 @@ def test_palette_with_a_transparent_colour():
 def test_orientation_png(orientation):
     data = with_orientation(orientation, "PNG")
     np.testing.assert_array_equal(np.asarray(open_upright(data)), CORNERS)
-    assert exif_orientation(data) == orientation
+    assert capture(data).orientation == orientation
 
 
 @pytest.mark.parametrize("orientation", STORED)
@@ -124,7 +126,7 @@ def test_orientation_jpeg(orientation):
 
 def test_orientation_out_of_range_is_upright():
     data = with_orientation(9, "PNG")
-    assert exif_orientation(data) == 1
+    assert capture(data).orientation == 1
     np.testing.assert_array_equal(np.asarray(open_upright(data)), CORNERS)
 
 
@@ -160,10 +162,19 @@ def test_too_many_pixels(monkeypatch):
         open_upright(PNG)
 
 
-def test_large_but_safe(monkeypatch, recwarn):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", CORNERS.size // 3 - 1)
-    assert open_upright(PNG).size == (30, 20)
-    assert not recwarn.list
+def test_large_but_safe(tmp_path):
+    """In a process of its own, where no test runner touches the warning filters, and every warning is an error."""
+    (tmp_path / "photo.png").write_bytes(PNG)
+    script = (
+        "import pathlib, PIL.Image; from catml.photos.decode import capture, open_upright\n"
+        f"PIL.Image.MAX_IMAGE_PIXELS = {CORNERS.size // 3 - 1}\n"
+        "data = pathlib.Path('photo.png').read_bytes()\n"
+        "print(open_upright(data).size, capture(data).orientation)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("(30, 20) 1\n", "")
 
 
 @pytest.mark.parametrize("size", [1, 7, 64])
@@ -203,7 +214,7 @@ def test_damage_gives_a_picture_or_a_reason(data, damage, kept):
     except DecodeError:
         return
     assert pixels.shape == (5, 5, 3)
-    assert exif_orientation(damaged) in range(1, 9)
+    assert capture(damaged).orientation in range(1, 9)
 
 
 def test_scan_and_decode_agree_on_what_is_a_photo(tmp_path):

@@ -10,7 +10,7 @@ from PIL import ExifTags, Image
 
 from catml.errors import InputError
 from catml.photos import scan as scan_module
-from catml.photos.scan import COLUMNS, check, photos_hash, scan
+from catml.photos.scan import COLUMNS, check, nested_labels, photos_hash, scan
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_table(photos, look):
     assert table["size"].tolist() == [(photos / path).stat().st_size for path in table["path"]]
 
 
-def test_equal_pixels_are_one_group_whatever_the_file(photos, look):
+def test_equal_pixels_are_known_whatever_the_file(photos, look):
     with Image.open(photos / "cat/cat00.png") as image:
         image.save(photos / "cat/copy.bmp")
         turned = image.transpose(Image.Transpose.ROTATE_90)
@@ -73,11 +73,11 @@ def test_equal_pixels_are_one_group_whatever_the_file(photos, look):
     turned.save(photos / "cat/turned.png", exif=exif)
     table = look(photos).set_index("path")
     same = table.loc[["cat/cat00.png", "cat/copy.bmp", "cat/turned.png"]]
-    assert same["pixels_sha256"].nunique() == same["group"].nunique() == 1
+    assert same["pixels_sha256"].nunique() == same["phash"].nunique() == 1
     assert same["bytes_sha256"].nunique() == 3
     assert same["orientation"].tolist() == [1, 1, 6]
     assert same["width"].tolist() == [10, 10, 10]
-    assert table["group"].nunique() == 5
+    assert table["pixels_sha256"].nunique() == 5
 
 
 def test_same_bytes_in_another_shape_are_another_photo(tmp_path, look):
@@ -226,10 +226,36 @@ def test_one_label(tmp_path, write_photos, look):
 
 
 def test_empty_folder(tmp_path, look):
-    assert refusal(look(tmp_path), tmp_path) == [
-        f"{tmp_path}: there are no label folders. "
-        f"Put the photos of each label into a folder of their own: {tmp_path}/LABEL/PHOTO.jpg."
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert refusal(look(empty), empty) == [
+        f"{empty}: there are no label folders. "
+        f"Put the photos of each label into a folder of their own: {empty}/LABEL/PHOTO.jpg."
     ]
+
+
+def test_own_files_are_never_written_among_the_photos(photos, look):
+    with pytest.raises(InputError) as caught:
+        scan(photos, photos / "data" / "photos")
+    assert "catml would write its own files into the photo folder" in str(caught.value)
+    assert not (photos / "data").exists()
+
+
+def test_linked_folders_are_followed_once(photos, tmp_path, look):
+    """Also where a link leads back to a folder it lies in."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (photos / "cat/cat00.png").rename(elsewhere / "moved.png")
+    (photos / "cat/linked").symlink_to(elsewhere)
+    (elsewhere / "back").symlink_to(photos / "cat")
+    paths = look(photos)["path"].tolist()
+    assert paths.count("cat/linked/moved.png") == 1
+    assert len(paths) == len(set(paths))
+
+
+def test_nested_labels_are_noted():
+    table = pd.DataFrame({"path": ["a/x/1.jpg", "a/y/2.jpg", "b/3.jpg", "c/z/4.jpg"], "label": ["a", "a", "b", "c"]})
+    assert nested_labels(table) == ["'a' is one label, with folders in it (x, y): did you mean the folder 'a'?"]
 
 
 def test_missing_folder(tmp_path, look, monkeypatch):

@@ -1,0 +1,111 @@
+"""What a command has to work with: every input checked, all problems at once, each photo once."""
+
+import shutil
+
+import pytest
+
+from catml import cli, config, pipeline
+from catml.errors import InputError
+from catml.study.sweep import alone
+
+VALUES = {"backbones": ("efficientnet-lite0",), "weights": ""}
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path, monkeypatch):
+    monkeypatch.setenv("CATML_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+
+
+@pytest.fixture
+def photos(tmp_path, write_photos):
+    return write_photos(tmp_path / "photos", cat=12, dog=12)
+
+
+def problems_of(values):
+    with pytest.raises(InputError) as caught:
+        pipeline.find(values)
+    return list(caught.value.problems)
+
+
+def test_copies_count_once_and_names_do_not_matter(photos, tmp_path):
+    plain = pipeline.find(VALUES | {"photos": str(photos)})
+    renamed = tmp_path / "renamed"
+    shutil.copytree(photos, renamed)
+    for number, photo in enumerate(sorted(renamed.glob("*/*.png"), reverse=True)):
+        photo.rename(photo.with_name(f"{number:02d}.png"))
+    for number in range(5):
+        shutil.copy(next((renamed / "cat").iterdir()), renamed / "cat" / f"copy{number}.png")
+    found = pipeline.find(VALUES | {"photos": str(renamed)})
+    assert "5 files are exact copies of others; each photo counts once" in found.notes
+    columns = ["label", "group", "pixels_sha256"]
+    assert found.table[columns].equals(plain.table[columns])
+
+
+def test_problems_of_photos_backbones_and_weights_at_once(tmp_path):
+    values = {
+        "photos": str(tmp_path / "nowhere"),
+        "backbones": ("xeption", "efficientnet-lite0"),
+        "weights": "nonsense,efficientnet-lite0=nowhere.pth,nasnetlarge=x.h5",
+    }
+    problems = problems_of(values)
+    assert [problem.split(".")[0][:60] for problem in problems] == [
+        "weights: expected NAME=PATH, got 'nonsense'",
+        "backbones: no 'xeption'",
+        "weights: efficientnet-lite0=nowhere",
+        "weights: given for 'nasnetlarge', which is not among backbon",
+        f"photos: there is no folder '{tmp_path / 'nowhere'}'"[:60],
+    ]
+
+
+def test_weights_of_another_network_are_refused_before_any_work(photos, tmp_path):
+    wrong = tmp_path / "wrong.pth"
+    wrong.write_bytes(b"not weights at all")
+    values = VALUES | {"photos": str(photos), "weights": f"efficientnet-lite0={wrong}"}
+    (problem,) = problems_of(values)
+    assert problem.startswith(f"weights of efficientnet-lite0: {wrong}: ")
+    assert not (tmp_path / "data" / "features").exists()
+
+
+def test_auto_leaves_out_what_is_not_here(photos):
+    found = pipeline.find({"photos": str(photos), "backbones": (config.AUTO,), "weights": ""})
+    names = [source.backbone.name for source in found.sources]
+    assert "efficientnet-lite0" in names
+    assert {"xception", "nasnetlarge", "inceptionresnetv2"} <= {backbone.name for backbone in found.left_out}
+    assert not set(names) & {backbone.name for backbone in found.left_out}
+
+
+def test_look_alikes_under_two_labels_are_noted(photos):
+    from catml.photos.sample import draw_photo
+
+    draw_photo("kuki", 0).save(photos / "cat" / "kuki.jpg", quality=95)
+    draw_photo("kuki", 0).save(photos / "dog" / "kuki.jpg", quality=60)
+    notes = pipeline.find(VALUES | {"photos": str(photos)}).notes
+    assert "cat/kuki.jpg and dog/kuki.jpg belong together but not by their labels: is one mislabelled?" in notes
+
+
+def test_two_processes_never_work_on_one_study(tmp_path):
+    journal = tmp_path / "studies" / "one.journal"
+    with (
+        alone(journal),
+        pytest.raises(InputError, match="another process works on this study"),
+        alone(journal),
+    ):
+        pass
+    with alone(journal):
+        pass
+
+
+def test_trouble_of_the_machine_is_one_line(photos, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("CATML_DATA", str(tmp_path / "file"))
+    assert cli.main(["extract", "--photos", str(photos), "--backbones", "efficientnet-lite0"]) == 1
+    complaint = capsys.readouterr().err
+    assert "\ncatml: NotADirectoryError: " in complaint
+    assert "Traceback" not in complaint
+
+
+def test_mistakes_of_our_own_keep_their_traceback(monkeypatch):
+    monkeypatch.setattr(pipeline, "find", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["extract"])
