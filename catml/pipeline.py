@@ -185,5 +185,6 @@ def _group_notes(table: pd.DataFrame, links: Links) -> list[str]:
     labels, paths = table["label"].to_numpy(), table["path"].to_numpy()
     across = labels[links.first] != labels[links.second]
     for first, second in zip(links.first[across][:SHOWN_PAIRS], links.second[across][:SHOWN_PAIRS], strict=True):
-        notes.append(f"{paths[first]} and {paths[second]} belong together but not by their labels: is one mislabelled?")
+        pair = f"{paths[first]} and {paths[second]}"
+        notes.append(f"{pair} look alike or are of one moment, but have different labels: is one mislabelled?")
     return notes

@@ -81,7 +81,10 @@ def test_look_alikes_under_two_labels_are_noted(photos):
     draw_photo("kuki", 0).save(photos / "cat" / "kuki.jpg", quality=95)
     draw_photo("kuki", 0).save(photos / "dog" / "kuki.jpg", quality=60)
     notes = pipeline.find(VALUES | {"photos": str(photos)}).notes
-    assert "cat/kuki.jpg and dog/kuki.jpg belong together but not by their labels: is one mislabelled?" in notes
+    assert (
+        "cat/kuki.jpg and dog/kuki.jpg look alike or are of one moment, but have different labels: is one mislabelled?"
+        in notes
+    )
 
 
 def test_two_processes_never_work_on_one_study(tmp_path):
