@@ -19,7 +19,7 @@ ROOMS = {
         "PIL", "numpy", "pandas", "sklearn", "tqdm", "keras", "tensorflow", "pyarrow", "h5py",
         "catml.backbones", "catml.photos", "catml.errors",
     },
-    "catml.heads": {"numpy", "sklearn", "keras", "tensorflow", "catml.heads", "catml.evaluation"},
+    "catml.heads": {"numpy", "sklearn", "threadpoolctl", "keras", "tensorflow", "catml.heads", "catml.evaluation"},
     "catml.study": {"numpy", "optuna", "catml.study", "catml.heads", "catml.errors"},
     "catml.evaluation": {"numpy", "scipy", "sklearn", "matplotlib", "catml.evaluation"},
 }  # fmt: skip
