@@ -14,10 +14,14 @@ LONGEST = 300
 ROOMS = {
     "catml.errors": set(),
     "catml.config": set(),
-    "catml.photos": {"PIL", "numpy", "pandas", "scipy", "sklearn", "tqdm", "catml.photos", "catml.errors"},
+    "catml.files": set(),
+    "catml.photos": {
+        "PIL", "numpy", "pandas", "scipy", "sklearn", "tqdm",
+        "catml.photos", "catml.errors", "catml.files",
+    },
     "catml.backbones": {
         "PIL", "numpy", "pandas", "sklearn", "tqdm", "keras", "tensorflow", "pyarrow", "h5py",
-        "catml.backbones", "catml.photos", "catml.errors",
+        "catml.backbones", "catml.photos", "catml.errors", "catml.files",
     },
     "catml.heads": {"numpy", "sklearn", "threadpoolctl", "keras", "tensorflow", "catml.heads", "catml.evaluation"},
     "catml.study": {"numpy", "optuna", "catml.study", "catml.heads", "catml.errors"},

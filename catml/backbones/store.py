@@ -8,7 +8,6 @@ process killed at any moment leaves a store that is whole. Any Arrow, Spark or p
 import contextlib
 import hashlib
 import json
-import os
 import uuid
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from catml.backbones.registry import Backbone
 from catml.backbones.weights import Weights
 from catml.errors import InputError
+from catml.files import write_whole
 from catml.photos.decode import DECODER_VERSION
 
 KEY, FEATURES = "pixels_sha256", "features"
@@ -99,15 +99,14 @@ class FeatureStore:
 
     def append(self, keys: Sequence[str], features: NDArray[np.float32]) -> None:
         """Add features, shape (len(keys), width); on return they are on disk, whole."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         description = self.folder / "_fingerprint.json"  # readers of Parquet folders pass over a leading underscore
         if not description.exists():
-            _write(description, json.dumps(self._of, indent=2, sort_keys=True).encode())
+            write_whole(description, json.dumps(self._of, indent=2, sort_keys=True).encode())
         values = pa.array(np.ascontiguousarray(features, np.float32).ravel())
         table = pa.table({KEY: pa.array(keys), FEATURES: pa.FixedSizeListArray.from_arrays(values, self.width)})
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink)
-        _write(self.folder / f"part-{uuid.uuid4().hex}.parquet", sink.getvalue().to_pybytes())
+        write_whole(self.folder / f"part-{uuid.uuid4().hex}.parquet", sink.getvalue().to_pybytes())
 
     def _dataset(self) -> ds.Dataset:
         return ds.dataset(
@@ -116,13 +115,3 @@ class FeatureStore:
 
     def _schema(self) -> pa.Schema:
         return pa.schema({KEY: pa.string(), FEATURES: pa.list_(pa.float32(), self.width)})
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, also when the machine loses power."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with partial.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

@@ -12,6 +12,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from catml.errors import InputError
+from catml.files import write_whole
 from catml.photos.decode import DECODER_VERSION, DecodeError, capture, open_upright, read_bytes
 from catml.photos.similar import perceptual_hash
 
@@ -80,10 +81,7 @@ def scan(folder: Path, cache: Path, *, progress: bool = True) -> pd.DataFrame:
     table = pd.DataFrame([rows[path] for path, _ in files], columns=COLUMNS)
     table = table.astype({"phash": np.uint64, "phash_mirrored": np.uint64, "flat": bool})
     if fresh or len(table) != len(remembered):
-        cache.mkdir(parents=True, exist_ok=True)
-        partial = remembered_at.with_suffix(f".{os.getpid()}.tmp")
-        table.to_parquet(partial)
-        partial.replace(remembered_at)
+        write_whole(remembered_at, table.to_parquet())
     return table
 
 

@@ -5,7 +5,6 @@ an earlier run are never learnt from later.
 """
 
 import hashlib
-import os
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from catml.errors import InputError
+from catml.files import write_whole
 
 TEST, LEARN = "test", "learn"
 Sides = dict[str, str]  # "test" or "learn" by pixels_sha256
@@ -71,10 +71,8 @@ def remember(splits: pd.DataFrame, file: Path) -> None:
     """Add the sides of photos to a file; those it has already, also of photos that are gone, stay in it."""
     new = {key: TEST if where == TEST else LEARN for key, where in _pairs(splits, "split")}
     sides = new | remembered(file)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    pd.DataFrame(sorted(sides.items()), columns=["pixels_sha256", "side"]).to_csv(partial, index=False)
-    partial.replace(file)
+    table = pd.DataFrame(sorted(sides.items()), columns=["pixels_sha256", "side"])
+    write_whole(file, table.to_csv(index=False).encode())
 
 
 def remembered(file: Path) -> Sides:
