@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
     try:
         command, values, problems = parse(sys.argv[1:] if arguments is None else arguments)
-        {"extract": _extract, "train": _train, "predict": _predict}[command](values, problems)
+        {"check": _check, "extract": _extract, "train": _train, "predict": _predict}[command](values, problems)
     except CatmlError as error:
         screen.complain(error.problems if isinstance(error, InputError) else [str(error)])
         return error.exit_code
@@ -56,6 +56,10 @@ def parse(arguments: Sequence[str]) -> tuple[str, dict[str, Any], list[str]]:
         values["photos"] = [*options.PHOTO, *filter(None, [values["photos"]])]
         if not values["photos"]:
             problems.append("photos: expected photos or folders of photos, got none.")
+    elif options.command == "check" and options.PHOTOS:
+        if "photos" in given:
+            problems.append(f"photos: given twice, '{options.PHOTOS}' and '{given['photos']}'.")
+        values["photos"] = options.PHOTOS
     return options.command, values, [*_unknown(unknown, options.command, list(parameters)), *problems]
 
 
@@ -72,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".", allow_abbrev=False)
         if name == "predict":
             command.add_argument("PHOTO", nargs="*", help="a photo, or a folder of photos")
+        if name == "check":
+            command.add_argument("PHOTOS", nargs="?", help="the same as --photos")
         for parameter in parameters:
             default = f" (default: {parameter.default})" if parameter.default else ""
             # Extra parameters of `mlflow run` arrive with the underscore they are declared with.
@@ -94,6 +100,12 @@ def _unknown(words: Sequence[str], command: str, known: Sequence[str]) -> list[s
     ]
 
 
+def _check(values: dict[str, Any], problems: list[str]) -> None:
+    from catml import check
+
+    check.show(values, problems)
+
+
 def _extract(values: dict[str, Any], problems: list[str]) -> None:
     from catml import pipeline
 
@@ -114,8 +126,7 @@ def _train(values: dict[str, Any], problems: list[str]) -> None:
     from catml import summary, tracking
     from catml.train import train
 
-    names = {key: ",".join(value) if isinstance(value, tuple) else value for key, value in values.items()}
-    result = train(found, values["trials"], values["seed"], values["test_fraction"], values["register_as"], names)
+    result = train(found, values)
     summary.show(result, values["register_as"], tracking.store())
 
 

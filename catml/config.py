@@ -67,6 +67,25 @@ def _share(low: float, high: float) -> Callable[[str], float]:
     return read
 
 
+def _yes_or_no(text: str) -> bool:
+    answers = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if text.strip().lower() not in answers:
+        raise ValueError("true or false")
+    return answers[text.strip().lower()]
+
+
+def _cosine(text: str) -> float | None:
+    if not text.strip():
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= 1:
+        raise ValueError("a number above 0 up to 1, or nothing")
+    return value
+
+
 def _filled(what: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if not text.strip():
@@ -93,9 +112,18 @@ def _model_name(text: str) -> str:
 _PHOTOS = Parameter(
     "photos",
     SAMPLE,
-    "folder with one folder of photos per label; 'sample' is the drawn sample",
-    _filled("a folder, or 'sample'"),
+    "folder with one folder of photos per label, or a table (CSV, Parquet: path, label, maybe group and split); "
+    "'sample' is the drawn sample",
+    _filled("a folder, a table, or 'sample'"),
 )
+_SKIP_BROKEN = Parameter("skip_broken", "false", "go on without files that are no photos, and record them", _yes_or_no)
+_COSINE = Parameter(
+    "cosine",
+    "",
+    "photos of one label whose features have at least this cosine stay together (.8 is a careful one); empty: off",
+    _cosine,
+)
+_TEST_FRACTION = Parameter("test_fraction", "0.2", "share of the photos kept back for the one test", _share(0.05, 0.5))
 _BACKBONES = Parameter(
     "backbones", AUTO, "names separated by commas; 'auto' takes all whose weights are on this machine", _names
 )
@@ -103,16 +131,22 @@ _WEIGHTS = Parameter("weights", "", "weights files of your own: NAME=PATH, sever
 _SEED = Parameter("seed", "42", "everything random follows from it", _whole(0))
 
 COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
-    "extract": ("compute the features of all photos, once", (_PHOTOS, _BACKBONES, _WEIGHTS)),
+    "check": (
+        "look through the photos before anything is learnt from them; nothing but the report is written",
+        (_PHOTOS, _SKIP_BROKEN, _COSINE, _SEED, _TEST_FRACTION),
+    ),
+    "extract": ("compute the features of all photos, once", (_PHOTOS, _SKIP_BROKEN, _BACKBONES, _WEIGHTS)),
     "train": (
         "extract what is missing, find the best head, test it once, register it",
         (
             _PHOTOS,
+            _SKIP_BROKEN,
+            _COSINE,
             _BACKBONES,
             _WEIGHTS,
             Parameter("trials", "40", "how many heads to try", _whole(1)),
             _SEED,
-            Parameter("test_fraction", "0.2", "share of the photos kept back for the one test", _share(0.05, 0.5)),
+            _TEST_FRACTION,
             Parameter("register_as", MODEL_NAME, "name in the model registry; empty: don't register", _model_name),
         ),
     ),

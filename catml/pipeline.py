@@ -6,24 +6,27 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from catml import config, quiet, screen
 from catml.backbones import registry, weights
 from catml.backbones.extract import extract_missing, missing
 from catml.backbones.registry import Backbone
-from catml.backbones.store import FeatureStore, fingerprint
+from catml.backbones.store import FeatureStore, digest, fingerprint
 from catml.backbones.weights import Weights
 from catml.errors import InputError
-from catml.photos.groups import Links, find_links, group
+from catml.photos.findings import Checked, examine, group_notes
+from catml.photos.groups import Links, alike_in_features, group
 from catml.photos.sample import draw_sample
-from catml.photos.scan import check, nested_labels, scan
+from catml.photos.split import is_given, remembered, split
 
 if TYPE_CHECKING:
     import keras
 
 T = TypeVar("T")
-SHOWN_PAIRS = 5
+# Whose features say which photos show one scene. Always the same, so that the split doesn't depend on what is tried.
+GROUPING = "efficientnet-lite0"
 
 
 @dataclass(frozen=True)
@@ -45,18 +48,27 @@ class Source:
 class Found:
     """What a command has to work with: every input checked, nothing computed yet."""
 
-    folder: Path
-    table: pd.DataFrame  # each photo once, its group known, sorted by content and not by name
+    checked: Checked
     sources: tuple[Source, ...]
     left_out: tuple[Backbone, ...]
-    notes: tuple[str, ...]
+
+    @property
+    def folder(self) -> Path:
+        """What the paths of photos are relative to."""
+        return self.checked.listing.folder
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Each photo once, its group known, sorted by content and not by name."""
+        return self.checked.photos
 
 
 def find(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
     """Check photos, backbones and weights, and say everything that is wrong with them at once.
 
     Args:
-        values: the parameters `photos`, `backbones` and `weights`; one that is missing is among the problems.
+        values: the parameters `photos`, `backbones` and `weights`, one that is missing is among the problems; and
+            `skip_broken` where the command has it.
         problems: what is known to be wrong already.
 
     Raises:
@@ -76,10 +88,11 @@ def find(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
     problems += wrong
     chosen = attempt(lambda: _choose(backbones, given)) if backbones else None
     # The sample is always in order: no need to draw it for a command that can't go on.
-    found = attempt(lambda: _photos(photos)) if photos and not (problems and photos == config.SAMPLE) else None
-    if problems or chosen is None or found is None:
+    skip = bool(values.get("skip_broken"))
+    checked = attempt(lambda: look(photos, skip)) if photos and not (problems and photos == config.SAMPLE) else None
+    problems += checked.stops if checked else ()
+    if problems or chosen is None or checked is None:
         raise InputError(problems)
-    folder, table, notes = found
     sources = []
     for backbone, found_weights in chosen.items():
         # Only now, with all else in order, is anything downloaded.
@@ -87,10 +100,8 @@ def find(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
             quiet.settle()
         ready = found_weights or attempt(partial(weights.fetch, backbone))
         if ready:
-            of = fingerprint(backbone, ready)
-            store = FeatureStore(config.data_folder() / "features", of, backbone.width)
-            source = Source(backbone, ready, store, of)
-            if ready.origin == "file" and len(missing(table, store)):
+            source = _source(backbone, ready)
+            if ready.origin == "file" and len(missing(checked.photos, source.store)):
                 # A user's file may be of another network: better said now than after an hour with the first backbone.
                 quiet.settle()
                 source = replace(source, network=attempt(source.load, f"weights of {backbone.name}: "))
@@ -99,7 +110,63 @@ def find(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
         raise InputError(problems)
     auto = tuple(backbones or ()) == (config.AUTO,)
     left_out = [backbone for backbone in map(registry.get, registry.names()) if auto and backbone not in chosen]
-    return Found(folder, table, tuple(sources), tuple(left_out), tuple(notes))
+    return Found(checked, tuple(sources), tuple(left_out))
+
+
+def look(photos: str, skip_broken: bool) -> Checked:
+    """Look through the photos, without raising an error for what is wrong with them.
+
+    Raises:
+        InputError: there is nothing to look through.
+    """
+    source = draw_sample(config.data_folder() / "sample") if photos == config.SAMPLE else Path(photos).expanduser()
+    cache = config.data_folder() / "photos"
+    return examine(source, cache, config.MIN_PHOTOS_PER_LABEL, skip_broken=skip_broken)
+
+
+def name_of(checked: Checked) -> str:
+    """Return what the set of photos is called: its folder, or its table without suffix."""
+    source = checked.listing.source
+    return source.stem if source.is_file() else source.resolve().name
+
+
+def group_by_features(checked: Checked, cosine: float) -> Checked:
+    """Join photos of one label whose features are alike to the groups there are; missing features are computed.
+
+    Args:
+        checked: photos without a reason to stop.
+        cosine: of the features of `GROUPING`, from which on photos are taken to show one scene.
+    """
+    backbone = registry.get(GROUPING)
+    ready = weights.find(backbone, None)
+    if ready is None:
+        raise InputError(f"cosine: needs the weights of {GROUPING}: {weights.how_to_get(backbone)}")
+    source = _source(backbone, ready)
+    extract_missing(checked.photos, checked.listing.folder, backbone, source.load, source.store)
+    features = source.store.read(checked.photos["pixels_sha256"].tolist())
+    more = alike_in_features(features, checked.photos["label"], cosine)
+    links = Links(*(np.concatenate(columns) for columns in zip(checked.links, more, strict=True)))
+    # The groups found so far would count for given ones.
+    given = checked.listing.files.set_index("path")["group"].reindex(checked.photos["path"]).to_numpy()
+    photos = checked.photos.assign(group=given)
+    return replace(checked, photos=photos.assign(group=group(photos, links)), links=links)
+
+
+def decide(checked: Checked, test_fraction: float, seed: int) -> tuple[pd.DataFrame, Path | None]:
+    """Decide which photos are kept back for the test and which are in which fold.
+
+    Returns:
+        What `split` returns; and the file in which the side of each photo is to be remembered, None where the user has
+        decided.
+
+    Raises:
+        InputError: as `split`.
+    """
+    if is_given(checked.photos):
+        return split(checked.photos, test_fraction, config.FOLDS, seed), None
+    key = {"folder": str(checked.listing.source.resolve()), "test_fraction": test_fraction, "seed": seed}
+    sides = config.data_folder() / "splits" / f"{digest(key)}.csv"
+    return split(checked.photos, test_fraction, config.FOLDS, seed, remembered(sides)), sides
 
 
 def announce(found: Found) -> float:
@@ -107,7 +174,7 @@ def announce(found: Found) -> float:
     counts = found.table["label"].value_counts().sort_index()
     labels = ", ".join(f"{count} {label}" for label, count in counts.items())
     screen.say(f"photos     {len(found.table)} in {found.folder}: {labels}")
-    for note in found.notes:
+    for note in [*found.checked.notes, *group_notes(found.table, found.checked.links)]:
         screen.say(f"note       {note}")
     seconds = 0.0
     for source in found.sources:
@@ -155,36 +222,6 @@ def _choose(names: Sequence[str], given: Mapping[str, str]) -> dict[Backbone, We
     return chosen
 
 
-def _photos(photos: str) -> tuple[Path, pd.DataFrame, list[str]]:
-    """Return the folder, its photo table with groups, and what should be known about it."""
-    folder = Path(photos).expanduser()
-    if photos == config.SAMPLE:
-        folder = draw_sample(config.data_folder() / "sample")
-    table = scan(folder, config.data_folder() / "photos")
-    check(table, folder, config.MIN_PHOTOS_PER_LABEL)
-    notes = nested_labels(table)
-    # By content, so that no result depends on what files are called.
-    different = table.sort_values(["label", "pixels_sha256", "path"]).drop_duplicates("pixels_sha256")
-    if len(different) < len(table):
-        notes.append(f"{len(table) - len(different)} files are exact copies of others; each photo counts once")
-    different = different.reset_index(drop=True)
-    links, _ = find_links(different)
-    different["group"] = group(different, links)
-    return folder, different, [*notes, *_group_notes(different, links)]
-
-
-def _group_notes(table: pd.DataFrame, links: Links) -> list[str]:
-    sizes = table["group"].value_counts()
-    sizes = sizes[sizes > 1]
-    if sizes.empty:
-        return []
-    notes = [
-        f"{sizes.sum()} photos look alike or are of one moment, in {len(sizes)} groups of at most {sizes.max()}: "
-        "each group stays on one side of every split"
-    ]
-    labels, paths = table["label"].to_numpy(), table["path"].to_numpy()
-    across = labels[links.first] != labels[links.second]
-    for first, second in zip(links.first[across][:SHOWN_PAIRS], links.second[across][:SHOWN_PAIRS], strict=True):
-        pair = f"{paths[first]} and {paths[second]}"
-        notes.append(f"{pair} look alike or are of one moment, but have different labels: is one mislabelled?")
-    return notes
+def _source(backbone: Backbone, ready: Weights) -> Source:
+    of = fingerprint(backbone, ready)
+    return Source(backbone, ready, FeatureStore(config.data_folder() / "features", of, backbone.width), of)

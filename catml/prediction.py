@@ -9,7 +9,7 @@ import pandas as pd
 from catml import screen, tracking
 from catml.errors import InputError
 from catml.photos.decode import DecodeError, open_upright, read_bytes
-from catml.photos.scan import PHOTO_SUFFIXES
+from catml.photos.listing import PHOTO_SUFFIXES
 
 
 def show(photos: Sequence[str], model: str) -> None:

@@ -63,7 +63,7 @@ class Run:
         """Keep a text as an artifact of the run."""
         self._client.log_text(self.id, text, name)
 
-    def log_photos(self, splits: pd.DataFrame, folder: Path) -> None:
+    def log_photos(self, splits: pd.DataFrame, name: str, source: Path) -> None:
         """Name the photos as the input of the run, with their digest, and keep which of them is where."""
         self.log_text(splits.to_csv(index=False), "split.csv")
         with warnings.catch_warnings():
@@ -71,7 +71,7 @@ class Run:
             warnings.filterwarnings(
                 "ignore", message="The specified dataset source can be interpreted in multiple ways"
             )
-            photos = from_pandas(splits, source=str(folder.resolve()), targets="label", name=folder.name)
+            photos = from_pandas(splits, source=str(source.resolve()), targets="label", name=name)
             mlflow.log_input(photos, context="training")
 
     def end_killed(self, run_id: str) -> None:

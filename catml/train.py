@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from catml import config, pipeline, screen, tracking
+from catml import check, config, pipeline, screen, tracking
 from catml.backbones.store import digest, tensorflow_build
 from catml.classifier import Classifier, assemble, describe, keras_head
 from catml.errors import InputError
@@ -22,7 +22,7 @@ from catml.evaluation.metrics import log_loss
 from catml.heads.fit import fit_head
 from catml.heads.stack import HEADS_VERSION
 from catml.photos.scan import photos_hash
-from catml.photos.split import TEST, fold_indices, remember, remembered, split, split_hash
+from catml.photos.split import TEST, fold_indices, remember, split_hash
 from catml.pipeline import Found, Source
 from catml.study import space
 from catml.study.sweep import Sweep, Trial, alone, best
@@ -68,55 +68,61 @@ class Data:
         return (self.splits["split"] == TEST).to_numpy()
 
 
-def train(
-    found: Found, trials: int, seed: int, test_fraction: float, register_as: str, params: dict[str, Any]
-) -> Result:
+def train(found: Found, values: Mapping[str, Any]) -> Result:
     """Do the main job on what was found, as one MLflow run with a child run for each trial.
 
     Args:
         found: checked photos and backbones.
-        trials: how many heads to try.
-        seed: everything random follows from it.
-        test_fraction: share of the photos kept back.
-        register_as: name in the registry; empty: don't register.
-        params: the command's parameters, to be logged.
+        values: the command's parameters; all are logged.
 
     Returns:
         All trials, the champion and its test.
     """
-    sides = config.data_folder() / "splits" / f"{split_key(found.folder, test_fraction, seed)}.csv"
-    splits = split(found.table, test_fraction, config.FOLDS, seed, remembered(sides))
+    trials, seed = values["trials"], values["seed"]
+    if values["cosine"]:
+        found = replace(found, checked=pipeline.group_by_features(found.checked, values["cosine"]))
+    splits, sides = pipeline.decide(found.checked, values["test_fraction"], seed)
     announce(found, splits, trials)
     journal = journal_of(splits, found.sources, seed)
-    with alone(journal), tracking.parent_run(f"{found.folder.name} {trials} trials") as run:
+    with alone(journal), tracking.parent_run(f"{pipeline.name_of(found.checked)} {trials} trials") as run:
         note = journal.with_suffix(".run")
         if note.exists():
             run.end_killed(note.read_text())
         note.write_text(run.id)
         tags = {"split_hash": split_hash(splits), "photos_hash": photos_hash(found.table)}
-        run.log(params=params, tags=tags | {"weights": _weights_tag(found.sources)})
-        run.log_photos(splits, found.folder)
-        remember(splits, sides)
+        run.log(
+            params={name: _as_given(value) for name, value in values.items()},
+            tags=tags | {"weights": _weights_tag(found.sources)},
+        )
+        log_photos(run, found, splits)
+        if sides:
+            remember(splits, sides)
         pipeline.extract(found)
         data = load_data(found, splits)
         swept = sweep(data, journal, trials, seed, run)
         champion = best(swept)
         run.log(trial_params(champion, seed), validation_metrics(champion), {"champion_trial": champion.number})
-        result = finish(run, found, data, swept, champion, seed, register_as)
+        result = finish(run, found, data, swept, champion, seed, values["register_as"])
         run.log_text(leaderboard(swept).to_csv(index=False), "leaderboard.csv")
     return result
 
 
-def split_key(folder: Path, test_fraction: float, seed: int) -> str:
-    """Return the name under which the sides of the photos of a folder are kept."""
-    return digest({"folder": str(folder.resolve()), "test_fraction": test_fraction, "seed": seed})
+def log_photos(run: tracking.Run, found: Found, splits: pd.DataFrame) -> None:
+    """Log what the run has to work with: the data set as its input, the page of `catml check`, what was left out."""
+    run.log_photos(splits, pipeline.name_of(found.checked), found.checked.listing.source)
+    test, broken = int(splits["split"].eq(TEST).sum()), found.checked.broken
+    run.log(metrics={"photos_learn": len(splits) - test, "photos_test": test, "photos_broken": len(broken)})
+    run.log_text(check.as_page(found.checked, splits), "check.html")
+    if len(broken):
+        run.log_text(broken.to_csv(index=False), "broken.csv")
 
 
 def announce(found: Found, splits: pd.DataFrame, trials: int) -> None:
     """Say what was found and how long it will take, before any work."""
     seconds = START_SECONDS + pipeline.announce(found) + trials * TRIAL_SECONDS * max(1, len(splits) / TRIAL_PHOTOS)
     test = int(splits["split"].eq(TEST).sum())
-    screen.say(f"split      {len(splits) - test} to learn from, in {config.FOLDS} folds; {test} kept back for one test")
+    folds = splits["split"].nunique() - 1
+    screen.say(f"split      {len(splits) - test} to learn from, in {folds} folds; {test} kept back for one test")
     screen.say(f"study      {trials} trials; all in all about {screen.duration(seconds)}\n")
 
 
@@ -234,6 +240,13 @@ def leaderboard(trials: Sequence[Trial]) -> pd.DataFrame:
         for t in sorted(trials, key=lambda trial: trial.log_loss)
     ]
     return pd.DataFrame(rows)
+
+
+def _as_given(value: object) -> object:
+    """Return a parameter's value as the user would write it."""
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else value
 
 
 def _weights_tag(sources: Sequence[Source]) -> str:

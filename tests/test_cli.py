@@ -9,6 +9,7 @@ from catml import __version__, config
 from catml.cli import main, parse
 from catml.errors import InputError
 
+TRAIN = "photos, skip_broken, cosine, backbones, weights, trials, seed, test_fraction, register_as"
 HEAVY = ("tensorflow", "keras", "mlflow", "optuna", "sklearn", "pandas", "PIL", "numpy")
 
 
@@ -52,7 +53,9 @@ def test_unknown_command(tmp_path):
     done = catml("trian", "--photos", "x", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == ("catml: no command 'trian'. Did you mean 'train'? There are extract, train, predict.\n")
+    assert done.stderr == (
+        "catml: no command 'trian'. Did you mean 'train'? There are check, extract, train, predict.\n"
+    )
 
 
 @pytest.mark.parametrize("spelling", ["--test-fraction", "--test_fraction"])
@@ -83,6 +86,14 @@ def test_photos_to_predict(arguments, photos):
     assert values["photos"] == photos
 
 
+def test_photos_to_check():
+    assert parse(["check", "my-photos"])[1]["photos"] == "my-photos"
+    assert parse(["check", "--photos", "my-photos"])[1]["photos"] == "my-photos"
+    assert parse(["check"])[1]["photos"] == "sample"
+    assert parse(["check", "a", "--photos", "b"])[2] == ["photos: given twice, 'a' and 'b'."]
+    assert parse(["check", "a", "b"])[2] == ["check: 'b' is not understood. Parameters are given as --name value."]
+
+
 def test_predict_without_photos():
     assert parse(["predict"])[2] == ["photos: expected photos or folders of photos, got none."]
 
@@ -92,20 +103,18 @@ def test_predict_without_photos():
     [
         (
             ["train", "--trails", "5"],
-            [
-                "train has no parameter 'trails'. Did you mean 'trials'? "
-                "It has photos, backbones, weights, trials, seed, test_fraction, register_as."
-            ],
+            [f"train has no parameter 'trails'. Did you mean 'trials'? It has {TRAIN}."],
         ),
         (
             ["extract", "--trials=5"],
-            ["extract has no parameter 'trials'. It has photos, backbones, weights."],
+            ["extract has no parameter 'trials'. It has photos, skip_broken, backbones, weights."],
         ),
         (["train", "my-photos"], ["train: 'my-photos' is not understood. Parameters are given as --name value."]),
         (
             ["extract", "--phots", "x", "stray", "--backbones", ","],
             [
-                "extract has no parameter 'phots'. Did you mean 'photos'? It has photos, backbones, weights.",
+                "extract has no parameter 'phots'. Did you mean 'photos'? "
+                "It has photos, skip_broken, backbones, weights.",
                 "extract: 'stray' is not understood. Parameters are given as --name value.",
                 "backbones: expected 'auto' alone, or names of backbones separated by commas, got ','.",
             ],
@@ -118,8 +127,7 @@ def test_what_is_not_understood(arguments, problems):
 
 def test_abbreviations_are_not_guessed():
     assert parse(["train", "--trial", "3"])[2] == [
-        "train has no parameter 'trial'. Did you mean 'trials'? "
-        "It has photos, backbones, weights, trials, seed, test_fraction, register_as."
+        f"train has no parameter 'trial'. Did you mean 'trials'? It has {TRAIN}."
     ]
 
 
@@ -139,7 +147,8 @@ def test_everything_wrong_is_said_at_once(elsewhere, capsys):
         "catml: weights: no backbone 'lite'.",
         "catml: backbones: no 'xeption'. Did you mean 'xception'? There are nasnetlarge, inceptionresnetv2, xception, "
         "efficientnet-lite2, efficientnet-lite0.",
-        f"catml: photos: there is no folder 'nowhere' (looked in {elsewhere}; an absolute path is always understood).",
+        f"catml: photos: there is no folder or table 'nowhere' (looked in {elsewhere}; an absolute path is always "
+        "understood).",
     ]
     assert list(elsewhere.iterdir()) == []
 
@@ -157,7 +166,7 @@ def test_photos_are_checked_before_anything_heavy(elsewhere, write_photos, capsy
     assert [line for line in said if line.startswith("catml: ")] == [
         "catml: weights: xception=gone.h5: there is no such file.",
         "catml: photos/dog: holds 9 different readable photos; at least 10 are needed. "
-        "Add photos, or take the folder away.",
+        "Add photos, or take the label away.",
     ]
     assert not (elsewhere / "mlflow.db").exists()
     assert not (elsewhere / "data/features").exists()

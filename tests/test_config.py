@@ -9,6 +9,8 @@ from catml.errors import did_you_mean
 
 DEFAULTS = {
     "photos": "sample",
+    "skip_broken": False,
+    "cosine": None,
     "backbones": ("auto",),
     "weights": "",
     "trials": 40,
@@ -22,7 +24,7 @@ def test_defaults():
     assert config.read_parameters("train", {}) == (DEFAULTS, [])
 
 
-@pytest.mark.parametrize("command", ["train", "extract"])
+@pytest.mark.parametrize("command", ["check", "train", "extract"])
 def test_every_default_is_accepted(command):
     values, problems = config.read_parameters(command, {})
     assert problems == []
@@ -43,6 +45,11 @@ def test_every_default_is_accepted(command):
         ("register_as", "", ""),
         ("register_as", "two cats", "two cats"),
         ("weights", "xception=/a=b.h5", "xception=/a=b.h5"),
+        ("skip_broken", "TRUE", True),
+        ("skip_broken", "no", False),
+        ("cosine", " .8 ", 0.8),
+        ("cosine", "1", 1.0),
+        ("cosine", " ", None),
     ],
 )
 def test_accepted(name, text, value):
@@ -69,7 +76,10 @@ def test_accepted(name, text, value):
             "auto,xception",
             "backbones: expected 'auto' alone, or names of backbones separated by commas, got 'auto,xception'.",
         ),
-        ("photos", " ", "photos: expected a folder, or 'sample', got ' '."),
+        ("photos", " ", "photos: expected a folder, a table, or 'sample', got ' '."),
+        ("skip_broken", "maybe", "skip_broken: expected true or false, got 'maybe'."),
+        ("cosine", "0", "cosine: expected a number above 0 up to 1, or nothing, got '0'."),
+        ("cosine", "nan", "cosine: expected a number above 0 up to 1, or nothing, got 'nan'."),
         (
             "register_as",
             "models:/cats",
@@ -88,7 +98,7 @@ def test_refused(name, text, message):
 def test_all_problems_at_once():
     values, problems = config.read_parameters("train", {"trials": "x", "seed": "y", "photos": ""})
     assert [problem.split(":")[0] for problem in problems] == ["photos", "trials", "seed"]
-    assert set(values) == {"backbones", "weights", "test_fraction", "register_as"}
+    assert set(values) == set(DEFAULTS) - {"photos", "trials", "seed"}
 
 
 def test_data_folder(monkeypatch, tmp_path):

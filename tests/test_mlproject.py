@@ -23,6 +23,8 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 # A value of its own for each parameter, with what a shell could stumble over; all differ from the defaults.
 VALUES = {
     "photos": ("my $HOME 'photos'", "my $HOME 'photos'"),
+    "skip_broken": ("true", True),
+    "cosine": ("0.8", 0.8),
     "backbones": ("xception,nasnetlarge", ("xception", "nasnetlarge")),
     "weights": ("xception=/a b/x.h5", "xception=/a b/x.h5"),
     "trials": ("7", 7),
@@ -91,7 +93,7 @@ def test_every_parameter_reaches_the_code(name):
     assert values == expected
 
 
-@pytest.mark.parametrize("name", ["main", "train", "extract"])
+@pytest.mark.parametrize("name", ["main", "train", "extract", "check"])
 def test_defaults_reach_the_code(name):
     command, values, problems = parse(command_line(PROJECT.get_entry_point(name), {}))
     assert problems == []

@@ -6,6 +6,7 @@ import pytest
 
 from catml import cli, config, pipeline
 from catml.errors import InputError
+from catml.photos.findings import group_notes
 from catml.study.sweep import alone
 
 VALUES = {"backbones": ("efficientnet-lite0",), "weights": ""}
@@ -37,7 +38,7 @@ def test_copies_count_once_and_names_do_not_matter(photos, tmp_path):
     for number in range(5):
         shutil.copy(next((renamed / "cat").iterdir()), renamed / "cat" / f"copy{number}.png")
     found = pipeline.find(VALUES | {"photos": str(renamed)})
-    assert "5 files are exact copies of others; each photo counts once" in found.notes
+    assert "5 files are exact copies of others; each photo counts once" in found.checked.notes
     columns = ["label", "group", "pixels_sha256"]
     assert found.table[columns].equals(plain.table[columns])
 
@@ -54,7 +55,7 @@ def test_problems_of_photos_backbones_and_weights_at_once(tmp_path):
         "backbones: no 'xeption'",
         "weights: efficientnet-lite0=nowhere",
         "weights: given for 'nasnetlarge', which is not among backbon",
-        f"photos: there is no folder '{tmp_path / 'nowhere'}'"[:60],
+        f"photos: there is no folder or table '{tmp_path / 'nowhere'}'"[:60],
     ]
 
 
@@ -80,11 +81,42 @@ def test_look_alikes_under_two_labels_are_noted(photos):
 
     draw_photo("kuki", 0).save(photos / "cat" / "kuki.jpg", quality=95)
     draw_photo("kuki", 0).save(photos / "dog" / "kuki.jpg", quality=60)
-    notes = pipeline.find(VALUES | {"photos": str(photos)}).notes
+    checked = pipeline.find(VALUES | {"photos": str(photos)}).checked
     assert (
         "cat/kuki.jpg and dog/kuki.jpg look alike or are of one moment, but have different labels: is one mislabelled?"
-        in notes
+        in group_notes(checked.photos, checked.links)
     )
+
+
+def table_of(photos, column, values):
+    """Write a table of the photos in which each has a value of its own in one more column."""
+    files = sorted(photos.glob("*/*.png"))
+    rows = [f"{file.relative_to(photos)},{file.parent.name},{value}" for file, value in zip(files, values, strict=True)]
+    table = photos / "photos.csv"
+    table.write_text("\n".join([f"path,label,{column}", *rows]))
+    return str(table)
+
+
+def test_the_split_of_a_folder_is_remembered_and_that_of_a_user_is_not(photos):
+    splits, sides = pipeline.decide(pipeline.look(str(photos), False), 0.2, 42)
+    assert sides.parent == config.data_folder() / "splits"
+    assert set(splits["split"]) == {"test", *"01234"}
+    given = ["test", "test", *["train"] * 10] * 2
+    splits, sides = pipeline.decide(pipeline.look(table_of(photos, "split", given), False), 0.5, 1)
+    assert sides is None
+    tested = splits.loc[splits["split"] == "test", "path"].tolist()
+    assert sorted(tested) == ["cat/cat00.png", "cat/cat01.png", "dog/dog00.png", "dog/dog01.png"]
+
+
+def test_groups_by_features_keep_given_groups_and_labels_apart(photos):
+    given = ["mine", "mine", *[""] * 10, *[""] * 12]
+    checked = pipeline.look(table_of(photos, "group", given), False)
+    everything = pipeline.group_by_features(checked, 0.0001).photos
+    nothing = pipeline.group_by_features(checked, 1.0).photos
+    assert nothing["group"].value_counts().tolist() == [2, *[1] * 22]
+    assert everything["group"].nunique() < nothing["group"].nunique()
+    assert everything.groupby("group")["label"].nunique().max() == 1
+    assert everything.loc[everything["group"] == "mine", "path"].isin(["cat/cat00.png", "cat/cat01.png"]).sum() == 2
 
 
 def test_two_processes_never_work_on_one_study(tmp_path):

@@ -16,7 +16,7 @@ ROOMS = {
     "catml.config": set(),
     "catml.files": set(),
     "catml.photos": {
-        "PIL", "numpy", "pandas", "scipy", "sklearn", "tqdm",
+        "PIL", "jinja2", "numpy", "pandas", "scipy", "sklearn", "tqdm",
         "catml.photos", "catml.errors", "catml.files",
     },
     "catml.backbones": {

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catml.evaluation.metrics import accuracy, log_loss, softmax
+from catml.heads.batches import Task
 from catml.heads.geometry import Coordinates, fit_geometry
 from catml.heads.linear import fit_linear
 from catml.heads.spec import HeadSpec, Layer
-from catml.heads.stack import Task, train_stack
+from catml.heads.stack import train_stack
 
 Labels = NDArray[np.integer]
 

@@ -14,32 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from catml.heads.batches import Orders, Photos, Task, round_up
 from catml.heads.spec import HeadSpec, Layer
 
 # Part of every study's key: raise it whenever the same features would give other heads.
-HEADS_VERSION = 2
+HEADS_VERSION = 3
 BATCH = 32
+# So few heads are not worth a second of compiling.
+ALONE = 2
+BUDGET = 64 * 2**20
 ADAM_BETA_1, ADAM_BETA_2, ADAM_EPSILON = 0.9, 0.999, 1e-7  # Kingma & Ba 2015, Keras's defaults
 Tensors = list[Any]
-
-
-@dataclass(frozen=True)
-class Task:
-    """One head to train.
-
-    Attributes:
-        inputs: training coordinates, shape (n, r).
-        labels: their class numbers, shape (n,).
-        validation: coordinates and labels to score each epoch on; None where there are none (the refit).
-        fan_in: width of the raw features, which initial weights are scaled by (as He et al. 2015 would on them).
-        seed: of this head alone.
-    """
-
-    inputs: NDArray[np.floating]
-    labels: NDArray[np.integer]
-    validation: tuple[NDArray[np.floating], NDArray[np.integer]] | None
-    fan_in: int
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -51,7 +36,16 @@ class Trained:
     layers: list[list[Layer]]
 
 
-def train_stack(tasks: Sequence[Task], specs: Sequence[HeadSpec], classes: int, epochs: int) -> Trained:
+def train_stack(
+    tasks: Sequence[Task],
+    specs: Sequence[HeadSpec],
+    classes: int,
+    epochs: int,
+    *,
+    batch: int = BATCH,
+    places: int = 0,
+    budget: int = BUDGET,
+) -> Trained:
     """Train one head per task for `epochs` epochs.
 
     Args:
@@ -59,6 +53,9 @@ def train_stack(tasks: Sequence[Task], specs: Sequence[HeadSpec], classes: int, 
         specs: how, one a head; all of the same hidden widths.
         classes: number of classes.
         epochs: passes over each head's own training photos.
+        batch: photos in a step.
+        places: the computation is made for at least so many heads, so that it need not be compiled once more.
+        budget: bytes that photos fetched for steps to come may take.
 
     Returns:
         Scores on the validation photos after every epoch (NaN where a task has none), and the layers after the last.
@@ -67,43 +64,53 @@ def train_stack(tasks: Sequence[Task], specs: Sequence[HeadSpec], classes: int, 
 
     if len({spec.hidden for spec in specs}) != 1:
         raise ValueError("all heads of a stack need the same hidden widths")
-    width = max(task.inputs.shape[1] for task in tasks)
-    data = _padded([(task.inputs, task.labels) for task in tasks], width)
-    none = (np.empty((0, width)), np.empty(0, np.int32))
-    held_out = _padded([task.validation or none for task in tasks], width)
+    heads = len(tasks)
+    idle = max(0, places - heads)
+    tasks, specs = [*tasks, *[tasks[0]] * idle], [*specs, *[specs[0]] * idle]
+    # Rounded up: sets of photos that differ by one or two share a program.
+    width = round_up(max(task.inputs.shape[1] for task in tasks), 16)
+    photos = Photos(tasks, width)
     weights = [tf.constant(weight) for weight in _initial(tasks, specs[0].hidden, width, classes)]
     state = (weights, [tf.zeros_like(w) for w in weights], [tf.zeros_like(w) for w in weights])
     settings = [
         tf.constant([getattr(spec, name) for spec in specs], tf.float32) for name in ("learning_rate", "l2", "dropout")
     ]
     seeds = tf.constant([task.seed % 2**32 for task in tasks], tf.uint32)
-    orders = [np.random.default_rng([task.seed, 1]) for task in tasks]
-    run, score = _graph()
+    counts = [len(task.labels) for task in tasks]
+    steps = -(-max(counts) // batch)
+    # Photos are fetched for so many steps at once; a head that has no more of them takes empty steps.
+    fetched = min(steps, max(1, budget // (len(tasks) * batch * width * 4)))
+    orders = Orders(tasks, heads, batch, round_up(steps, fetched))
+    taken = np.array([-(-count // batch) for count in counts], np.int32)
+    run, score = _graph(compiled=len(tasks) > ALONE)
     scores = []
     for epoch in range(epochs):
-        order, present = _order(orders, [len(task.labels) for task in tasks])
-        done = tf.constant([epoch * -(-len(task.labels) // BATCH) for task in tasks], tf.int32)
-        state = run(*state, *data[:2], tf.constant(order), tf.constant(present), *settings, seeds, done)
-        scores.append([value.numpy() for value in score(state[0], *held_out)])
+        order, present = orders.next_epoch()
+        for start in range(0, len(order), fetched):
+            rows = order[start : start + fetched]
+            done = tf.constant(epoch * taken + start)
+            here = tf.constant(present[start : start + fetched])
+            state = run(*state, *photos.fetch(rows), here, *settings, seeds, done)
+        scores.append([value.numpy() for value in score(state[0], *photos.held_out, photos.places)])
     log_loss, accuracy = np.array(scores, np.float64).transpose(1, 2, 0)
-    return Trained(log_loss, accuracy, _layers([w.numpy() for w in state[0]], tasks))
+    layers = _layers([w.numpy() for w in state[0]], tasks)
+    return Trained(log_loss[:heads], accuracy[:heads], layers[:heads])
 
 
 @functools.cache
-def _graph() -> tuple[Any, Any]:
-    """Return the two traced functions, made once a process: TensorFlow keeps one graph per set of shapes."""
+def _graph(*, compiled: bool) -> tuple[Any, Any]:
+    """Return the two traced functions, made once a process: one program, by XLA, takes about a second."""
     import tensorflow as tf
 
-    return tf.function(_run_epoch, reduce_retracing=False), tf.function(_score)
+    return tf.function(_run_steps, jit_compile=compiled), tf.function(_score)
 
 
-def _run_epoch(
+def _run_steps(
     weights: Tensors,
     first_moment: Tensors,
     second_moment: Tensors,
-    inputs: Any,
-    labels: Any,
-    order: Any,
+    photos: Any,
+    answers: Any,
     present: Any,
     learning_rate: Any,
     l2: Any,
@@ -111,17 +118,15 @@ def _run_epoch(
     seeds: Any,
     done: Any,
 ) -> tuple[Tensors, Tensors, Tensors]:
-    """Take one Adam step per row of `order`, shape (steps, heads, BATCH); `done` is how many each head took before."""
+    """Take one Adam step per row of `photos`, shape (steps, heads, batch, r); each head took `done` before."""
     import tensorflow as tf
 
     def step(number: Any, weights: Tensors, first: Tensors, second: Tensors) -> tuple[Any, ...]:
-        rows = order[number]
-        photos, answers = tf.gather(inputs, rows, batch_dims=1), tf.gather(labels, rows, batch_dims=1)
         count = done + number
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            logits = _logits(weights, photos, (seeds, count, dropout))
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(answers, logits) * present[number]
+            logits = _logits(weights, photos[number], (seeds, count, dropout))
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(answers[number], logits) * present[number]
             penalty = sum(tf.reduce_sum(kernel**2, axis=[1, 2]) for kernel in weights[::2])
             photos_taken = tf.reduce_sum(present[number], axis=1)
             means = tf.reduce_sum(losses, axis=1) / tf.maximum(photos_taken, 1)
@@ -138,7 +143,7 @@ def _run_epoch(
         weights = [w - rate * m / (tf.sqrt(v) + ADAM_EPSILON) for w, m, v in zip(weights, first, second, strict=True)]
         return number + 1, weights, first, second
 
-    steps = tf.shape(order)[0]
+    steps = photos.shape[0]
     state = (tf.constant(0), list(weights), list(first_moment), list(second_moment))
     _, *result = tf.while_loop(lambda number, *_: number < steps, step, state)
     return tuple(result)
@@ -162,7 +167,7 @@ def _uniform(seeds: Any, step: Any, layer: int, shape: Any) -> Any:
     """Return numbers in [0, 1), each a hash of (head's seed, step, layer, row, unit) alone.
 
     A counter-based generator (Salmon et al. 2011) with the mixing function of MurmurHash3: what a head draws can't
-    depend on its place in the stack, which a generator shared by the stack could not promise.
+    depend on its place in the stack.
     """
     import tensorflow as tf
 
@@ -178,30 +183,16 @@ def _uniform(seeds: Any, step: Any, layer: int, shape: Any) -> Any:
     return tf.cast(tf.bitwise.right_shift(bits, tf.constant(8, tf.uint32)), tf.float32) * 2.0**-24
 
 
-def _score(weights: Tensors, inputs: Any, labels: Any, present: Any) -> tuple[Any, Any]:
+def _score(weights: Tensors, inputs: Any, labels: Any, present: Any, places: Any) -> tuple[Any, Any]:
     """Return mean log loss and accuracy of each head on its validation photos, each of shape (heads,)."""
     import tensorflow as tf
 
+    inputs, labels, present = (tf.gather(part, places) for part in (inputs, labels, present))
     logits = _logits(weights, inputs, None)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
     right = tf.cast(tf.argmax(logits, axis=2, output_type=tf.int32) == labels, tf.float32)
     count = tf.reduce_sum(present, axis=1)
     return tf.reduce_sum(losses * present, axis=1) / count, tf.reduce_sum(right * present, axis=1) / count
-
-
-def _padded(parts: Sequence[tuple[NDArray[Any], NDArray[Any]]], width: int) -> tuple[Any, Any, Any]:
-    """Stack (coordinates, labels) of different sizes: zeros to the right and below, and 1 where a row is real."""
-    import tensorflow as tf
-
-    rows = max(len(labels) for _, labels in parts)
-    inputs = np.zeros((len(parts), rows, width), np.float32)
-    labels = np.zeros((len(parts), rows), np.int32)
-    present = np.zeros((len(parts), rows), np.float32)
-    for number, (part, answers) in enumerate(parts):
-        inputs[number, : len(part), : part.shape[1]] = part
-        labels[number, : len(part)] = answers
-        present[number, : len(part)] = 1
-    return tf.constant(inputs), tf.constant(labels), tf.constant(present)
 
 
 def _initial(tasks: Sequence[Task], hidden: Sequence[int], width: int, classes: int) -> list[NDArray[np.float32]]:
@@ -217,23 +208,6 @@ def _initial(tasks: Sequence[Task], hidden: Sequence[int], width: int, classes: 
             kernel[head, :rows] = generator.normal(0, scale, (rows, out))
         weights += [kernel, np.zeros((len(tasks), 1, out), np.float32)]
     return weights
-
-
-def _order(
-    generators: Sequence[np.random.Generator], counts: Sequence[int]
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Return each head's photos in a new order, shape (steps, heads, BATCH), and 1 where a place is taken.
-
-    A head with fewer photos than the largest one has empty steps at its end, in which it doesn't move.
-    """
-    steps = -(-max(counts) // BATCH)
-    order = np.zeros((len(counts), steps * BATCH), np.int32)
-    present = np.zeros((len(counts), steps * BATCH), np.float32)
-    for head, (generator, count) in enumerate(zip(generators, counts, strict=True)):
-        order[head, :count] = generator.permutation(count)
-        present[head, :count] = 1
-    shape = (len(counts), steps, BATCH)
-    return order.reshape(shape).swapaxes(0, 1).copy(), present.reshape(shape).swapaxes(0, 1).copy()
 
 
 def _layers(weights: Sequence[NDArray[np.float32]], tasks: Sequence[Task]) -> list[list[Layer]]:

@@ -1,36 +1,64 @@
 """The only decoder: bytes in, upright RGB out. Extraction, prediction and serving all call it."""
 
 import contextlib
+import ctypes
 import importlib
 import io
+import logging
+import re
+import stat
+import struct
 import warnings
+import zlib
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 Pixels = NDArray[np.uint8]
 
 # Part of every feature fingerprint: raise it whenever the same bytes would give other pixels.
-DECODER_VERSION = 2
+DECODER_VERSION = 3
 HEIC_BRANDS = {b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")}
 
 # What Pillow warns of comes out either as pixels or as a DecodeError. Among it are photos of 89 to 179 megapixels,
 # which are real panoramas; Pillow refuses larger ones. Set once, since filters are shared by all threads.
 warnings.filterwarnings("ignore", module=r"PIL\.")
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
+with contextlib.suppress(AttributeError, OSError):
+    # libtiff prints to standard error, from C, why it gave up. Some builds of Pillow don't let it be told otherwise.
+    ctypes.CDLL(importlib.import_module("PIL._imaging").__file__).TIFFSetErrorHandler(None)
 with contextlib.suppress(ImportError):
     importlib.import_module("pillow_heif").register_heif_opener()
 Image.init()
-# Pillow knows some fifty formats, among them such as are handed to other programs (EPS to Ghostscript). None of those is
-# how a photo is kept, and whoever may send a photo to be classified must not reach them.
-FORMATS = [name for name in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF") if name in Image.OPEN]
-# A JPEG is decoded at the largest of 1/2, 1/4, 1/8 of its size that is still this many times the square it is wanted for.
-# At 2 the pixels differ from those of a full decode by 0.25 of 255 on average, as much as by any change of the filter;
-# at 1 by four times as much (`experiments/decoding`).
+# Pillow knows some fifty formats, among them such as are handed to other programs (EPS to Ghostscript). None of those
+# is how a photo is kept, and whoever may send a photo to be classified must not reach them.
+KNOWN = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
+FORMATS: list[str] = [name for name in KNOWN if name in Image.OPEN]
+# A JPEG is decoded at the smallest of 1/2, 1/4, 1/8 of its size that is still this many times the square it is wanted
+# for. At 2 the pixels differ from those of a full decode by 0.25 of 255 on average, as much as by any change of the
+# filter; at 1 by four times as much (`experiments/decoding`).
 SPARE = 2
+# How a photo is turned upright, by its EXIF orientation.
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+JPEG_MARKER = re.compile(rb"\xff([^\x00\xff])")
+JPEG_END = b"\xff\xd9"
+GREY = set(range(120, 137))  # what the decoder makes up is 128; in progressive files it is smoothed a little
+LONGEST_REASON = 120
+
+Box = tuple[float, float, float, float]
 
 
 class DecodeError(Exception):
@@ -51,24 +79,8 @@ def open_upright(data: bytes, enough: int | None = None) -> Image.Image:
     Raises:
         DecodeError: empty, truncated, not an image, or too large to be safe (Pillow's decompression-bomb limit).
     """
-    if not data:
-        raise DecodeError("empty file")
-    try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-        if enough is not None:
-            image.draft(None, (enough, enough))
-        image.load()
-        return _to_rgb(ImageOps.exif_transpose(image))
-    except DecodeError:
-        raise
-    except UnidentifiedImageError:
-        if data[4:12] in HEIC_BRANDS:
-            raise DecodeError("HEIC, which needs 'pip install pillow-heif' (or export it as JPEG)") from None
-        raise DecodeError("not an image of a known format") from None
-    except Image.DecompressionBombError:
-        raise DecodeError("more pixels than are safe to decode") from None
-    except Exception as error:  # Pillow's plug-ins raise many kinds; whatever it is, this photo can't be shown
-        raise DecodeError(f"can't be decoded ({error or type(error).__name__})") from None
+    image, orientation, _ = _open(data, enough)
+    return _turned(image, orientation)
 
 
 def decode(data: bytes, size: int) -> Pixels:
@@ -86,8 +98,9 @@ def decode(data: bytes, size: int) -> Pixels:
     Raises:
         DecodeError: as `open_upright`.
     """
-    image = open_upright(data, enough=SPARE * size)
-    return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, reducing_gap=3.0))
+    image, orientation, box = _open(data, SPARE * size)
+    square = image.resize((size, size), Image.Resampling.BICUBIC, box, reducing_gap=3.0)
+    return np.asarray(_turned(square, orientation))
 
 
 class Capture(NamedTuple):
@@ -104,28 +117,132 @@ class Capture(NamedTuple):
 def capture(data: bytes) -> Capture:
     """Return what EXIF says of a photo that can be decoded."""
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        exif = image.getexif()
-    details = exif.get_ifd(ExifTags.IFD.Exif)
-    orientation = exif.get(ExifTags.Base.Orientation, 1)
-    text = str(details.get(ExifTags.Base.DateTimeOriginal, "")).strip("\0 ")
-    fraction = str(details.get(ExifTags.Base.SubsecTimeOriginal, "")).strip("\0 ")
+        orientation = _orientation(image)
+        text = _text(lambda: image.getexif().get_ifd(ExifTags.IFD.Exif), ExifTags.Base.DateTimeOriginal)
+        fraction = _text(lambda: image.getexif().get_ifd(ExifTags.IFD.Exif), ExifTags.Base.SubsecTimeOriginal)
+        camera = " ".join(_text(image.getexif, tag) for tag in (ExifTags.Base.Make, ExifTags.Base.Model)).strip()
     try:
         moment = datetime.strptime(text, "%Y:%m:%d %H:%M:%S")
         if fraction.isdecimal():
-            moment = moment.replace(microsecond=int(float(f"0.{fraction}") * 1e6))
+            moment = moment.replace(microsecond=int(fraction[:6].ljust(6, "0")))
         taken = moment.isoformat()
     except ValueError:  # none, or "0000:00:00 00:00:00", or a camera's own idea of a date
         taken = ""
-    camera = " ".join(str(exif.get(tag, "")).strip("\0 ") for tag in (ExifTags.Base.Make, ExifTags.Base.Model)).strip()
-    return Capture(orientation if orientation in range(1, 9) else 1, taken, camera)
+    return Capture(orientation, taken, camera)
 
 
 def read_bytes(path: Path) -> bytes:
     """Return a file's bytes; an unreadable file is a `DecodeError` with the system's reason."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait for ever
+            raise DecodeError("can't be read (not a file)")
         return path.read_bytes()
     except OSError as error:
         raise DecodeError(f"can't be read ({error.strerror})") from None
+
+
+def _open(data: bytes, enough: int | None) -> tuple[Image.Image, int, Box | None]:
+    """Return a photo in RGB, not yet turned, its orientation, and the part it fills; None for all of it.
+
+    A JPEG of 801 pixels is 401 at half its size, of which it fills 400.5.
+    """
+    if not data:
+        raise DecodeError("empty file")
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        drafted = None if enough is None else image.draft(None, (enough, enough))
+        image.load()
+        if _is_incomplete(image, data, enough):
+            raise DecodeError("can't be decoded (damaged or cut off)")
+        return _to_rgb(image), _orientation(image), drafted and drafted[1]
+    except DecodeError:
+        raise
+    except UnidentifiedImageError:
+        raise DecodeError(_unidentified(data)) from None
+    except Image.DecompressionBombError:
+        raise DecodeError("more pixels than are safe to decode") from None
+    except Exception as error:  # Pillow's plug-ins raise many kinds; whatever it is, this photo can't be shown
+        said = "".join(letter if letter.isprintable() else " " for letter in str(error) or type(error).__name__)
+        raise DecodeError(f"can't be decoded ({' '.join(said.split())[:LONGEST_REASON]})") from None
+
+
+def _unidentified(data: bytes) -> str:
+    if data[4:12] in HEIC_BRANDS:
+        return "HEIC, which needs 'pip install pillow-heif' (or export it as JPEG)"
+    for name in FORMATS:
+        _, accept = Image.OPEN[name]
+        if accept is not None and accept(data[:16]):
+            return f"can't be decoded (damaged, cut off, or a rare kind of {name})"
+    return "not an image of a known format"
+
+
+def _is_incomplete(image: Image.Image, data: bytes, enough: int | None) -> bool:
+    """Tell whether Pillow has made up pixels that the file lacks.
+
+    Pillow finds files that are too short. What an interrupted copy leaves behind is often as long as it should be, and
+    full of zeros from somewhere on. The other formats have no checksum and nothing that has to stand at the end.
+    """
+    if image.format == "PNG":
+        return _has_wrong_checksum(data)
+    if image.format not in ("JPEG", "MPO"):
+        return False
+    end = _jpeg_end(data)
+    if end < 0:
+        return True
+    # Where a JPEG ends too early, the decoder goes on in grey. Where grey is meant, it has no use for more bytes.
+    corner = image.crop((image.width - 1, image.height - 1, image.width, image.height))
+    if not set(corner.tobytes()) <= GREY:
+        return False
+    longer = Image.open(io.BytesIO(data[:end] + bytes(range(1, 255)) + data[end:]), formats=FORMATS)
+    if enough is not None:
+        longer.draft(None, (enough, enough))
+    return longer.tobytes() != image.tobytes()
+
+
+def _has_wrong_checksum(data: bytes) -> bool:
+    place, kind = 8, b""
+    while kind != b"IEND" and place + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        content = memoryview(data)[place + 4 : place + 8 + length]
+        place += 12 + length
+        # Chunks with a small first letter are not needed to show the picture.
+        if kind[:1].isupper() and place <= len(data) and zlib.crc32(content).to_bytes(4) != data[place - 4 : place]:
+            return True
+    return False
+
+
+def _jpeg_end(data: bytes) -> int:
+    """Return where the picture in a JPEG ends, -1 where it doesn't.
+
+    Neither a thumbnail in the header, which has an end of its own, nor what comes after the picture counts.
+    """
+    place = 2
+    while marker := JPEG_MARKER.search(data, place):
+        kind, place = marker[1][0], marker.end()
+        if kind == 0xDA:
+            return data.find(JPEG_END, place)
+        if not 0xD0 <= kind <= 0xD9:
+            place += int.from_bytes(data[place : place + 2])
+    return -1
+
+
+def _turned(image: Image.Image, orientation: int) -> Image.Image:
+    return image if orientation == 1 else image.transpose(TURNS[orientation])
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        value = image.getexif().get(ExifTags.Base.Orientation)
+        return int(value) if value in TURNS else 1
+    except Exception:  # EXIF data that makes no sense turns no photo
+        return 1
+
+
+def _text(tags: Callable[[], Mapping[int, Any]], tag: int) -> str:
+    try:
+        return str(tags().get(tag, "")).strip("\0 ")
+    except Exception:  # EXIF data that makes no sense says nothing
+        return ""
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -1,11 +1,12 @@
-"""A folder of photos to the photo table: one row a file, with a reason where a file is no photo."""
+"""Listed files to the photo table: one row a file, with a reason where a file is no photo."""
 
 import hashlib
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -14,16 +15,14 @@ from tqdm import tqdm
 from catml.errors import InputError
 from catml.files import write_whole
 from catml.photos.decode import DECODER_VERSION, DecodeError, capture, open_upright, read_bytes
+from catml.photos.listing import COLUMNS as LISTED
+from catml.photos.listing import Listing
 from catml.photos.similar import perceptual_hash
 
-# What a file manager leaves behind is not a broken photo. Hidden files (leading dot) are left out as well.
-LITTER = {"thumbs.db", "desktop.ini", "icon\r"}
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif"}
-SHOWN_PROBLEMS = 20
+SAVE_SECONDS = 30.0
 
-COLUMNS = [
-    "path",  # relative to the scanned folder, with forward slashes
-    "label",
+# What reading a file gives.
+READ = [
     "bytes_sha256",
     "pixels_sha256",  # of the upright RGB pixels at full size: the key of everything computed from the photo
     "width",
@@ -38,15 +37,17 @@ COLUMNS = [
     "size",
     "mtime_ns",
 ]
+COLUMNS = [*LISTED, *READ]
 
 
-def scan(folder: Path, cache: Path, *, progress: bool = True) -> pd.DataFrame:
-    """Read every file in the label folders of `folder` and return the photo table.
+def scan(listing: Listing, cache: Path, *, progress: bool = True) -> pd.DataFrame:
+    """Read every listed file and return the photo table.
 
     A photo whose size and modification time are those of the last scan is not read again; a file with a problem is.
+    What a killed scan has read is kept, but for the last half minute.
 
     Args:
-        folder: holds one folder per label; photos may lie in folders within those.
+        listing: which files there are.
         cache: folder for the table of the last scan.
         progress: whether to show a bar.
 
@@ -54,83 +55,40 @@ def scan(folder: Path, cache: Path, *, progress: bool = True) -> pd.DataFrame:
         One row a file, sorted by path, with the columns of `COLUMNS`.
 
     Raises:
-        InputError: there is no such folder, or a file's name is not text.
+        InputError: the cache would lie among the photos.
     """
-    if not folder.is_dir():
-        raise InputError(_no_folder(folder))
-    if cache.resolve().is_relative_to(folder.resolve()):
+    folder = listing.folder
+    if listing.source == folder and cache.resolve().is_relative_to(folder.resolve()):
         raise InputError(
             f"photos: catml would write its own files into the photo folder '{folder}'. Run it from another folder."
         )
-    try:
-        files = sorted(_files(folder))
-    except PermissionError as error:
-        _unreadable(error)
-    unnamed = [ascii(path) for path, _ in files if not _is_text(path)]
-    if unnamed:
-        raise InputError([f"{folder}: the name {name} is not valid UTF-8. Rename it." for name in unnamed])
-    remembered_at = cache / f"{_digest(str(folder.resolve()), str(DECODER_VERSION), *COLUMNS)[:16]}.parquet"
+    paths = listing.files["path"].tolist()
+    remembered_at = cache / f"{_digest(str(listing.source.resolve()), str(DECODER_VERSION), *COLUMNS)[:16]}.parquet"
     remembered = _remembered(remembered_at)
-    stats = {path: _stat(folder / path) for path, _ in files}
-    fresh = [file for file in files if remembered.get(file[0], {}).get("stat") != stats[file[0]]]
-    rows: dict[str, object] = {path: row["row"] for path, row in remembered.items() if path in stats}
-    with ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 1) as pool:
-        read = pool.map(lambda file: _row(folder, file[0], file[1], stats[file[0]]), fresh)
-        for row in tqdm(read, "checking photos", len(fresh), unit="photo", disable=not (progress and fresh)):
-            rows[str(row["path"])] = row
-    table = pd.DataFrame([rows[path] for path, _ in files], columns=COLUMNS)
-    table = table.astype({"phash": np.uint64, "phash_mirrored": np.uint64, "flat": bool})
-    if fresh or len(table) != len(remembered):
-        write_whole(remembered_at, table.to_parquet())
-    return table
-
-
-def check(table: pd.DataFrame, folder: Path, min_photos: int) -> None:
-    """Refuse a photo table that nothing can be learnt from, with all reasons at once.
-
-    Args:
-        table: as `scan` returns it.
-        folder: where the photos lie, for the messages.
-        min_photos: how many different photos each label needs.
-
-    Raises:
-        InputError: files that are no photos, fewer than two labels, too few photos of a label, one photo under two
-            labels, photos outside the label folders.
-    """
-    problems = [
-        f"{folder / str(path)}: {problem}"
-        for path, problem in zip(table["path"], table["problem"], strict=True)
-        if problem
-    ]
-    if len(problems) > SHOWN_PROBLEMS:
-        problems[SHOWN_PROBLEMS:] = [f"… and {len(problems) - SHOWN_PROBLEMS} more files with problems."]
-    if problems:
-        problems.append("Repair these files or take them out of the folder.")
-    problems += [
-        f"{folder / name}: lies outside the label folders. Move it into the folder of its label."
-        for name in sorted(entry.name for entry in folder.iterdir() if entry.is_file())
-        if Path(name).suffix.lower() in PHOTO_SUFFIXES and not name.startswith(".")
-    ]
-    fine = table[table["problem"] == ""]
-    problems += _label_problems(fine, folder, min_photos)
-    for _, same in fine.groupby("pixels_sha256", sort=False):
-        if same["label"].nunique() > 1:
-            places = ", ".join(str(folder / path) for path in same["path"])
-            problems.append(f"The same photo lies under different labels: {places}. Keep the right one.")
-    if problems:
-        raise InputError(problems)
-
-
-def nested_labels(table: pd.DataFrame) -> list[str]:
-    """Return a note for each label whose photos all lie in several folders of their own, perhaps the real labels."""
-    notes = []
-    for label, photos in table.groupby("label"):
-        parts = [path.split("/") for path in photos["path"]]
-        inner = sorted({part[1] for part in parts}) if all(len(part) > 2 for part in parts) else []
-        if len(inner) > 1:
-            shown = ", ".join(inner[:4]) + (", …" if len(inner) > 4 else "")
-            notes.append(f"'{label}' is one label, with folders in it ({shown}): did you mean the folder '{label}'?")
-    return notes
+    stats = {path: _stat(folder / path) for path in paths}
+    rows = {
+        path: row for path in paths if (row := remembered.get(path)) and (row["size"], row["mtime_ns"]) == stats[path]
+    }
+    fresh = [path for path in paths if path not in rows]
+    pool = ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 1)
+    saved = time.monotonic()
+    try:
+        read = pool.map(lambda path: _row(folder, path, stats[path]), fresh)
+        bar = tqdm(read, "checking photos", len(fresh), unit="photo", disable=not (progress and fresh))
+        for path, row in zip(fresh, bar, strict=True):
+            rows[path] = row
+            if time.monotonic() - saved > SAVE_SECONDS:
+                _keep(rows.values(), remembered_at)
+                saved = time.monotonic()
+    except BaseException:  # interrupted: what has been read is not read again, and what is waiting not at all
+        _keep(rows.values(), remembered_at)
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+    if fresh or len(rows) != len(remembered):
+        _keep([rows[path] for path in paths], remembered_at)
+    read_columns = _table([rows[path] for path in paths])
+    return pd.concat([listing.files.reset_index(drop=True), read_columns.drop(columns="path")], axis=1)[COLUMNS]
 
 
 def photos_hash(table: pd.DataFrame) -> str:
@@ -138,57 +96,16 @@ def photos_hash(table: pd.DataFrame) -> str:
     return _digest(*sorted((table["label"] + "\0" + table["pixels_sha256"]).tolist()))[:16]
 
 
-def _label_problems(fine: pd.DataFrame, folder: Path, min_photos: int) -> Iterator[str]:
-    folders = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    how = f"Put the photos of each label into a folder of their own: {folder / 'LABEL'}/PHOTO.jpg."
-    if not folders:
-        yield f"{folder}: there are no label folders. {how}"
-    elif len(folders) == 1:
-        yield f"{folder}: there is only one label folder, '{folders[0]}'; a classifier needs at least two. {how}"
-    different = fine.groupby("label")["pixels_sha256"].nunique()
-    for label in folders:
-        count = int(different.get(label, 0))
-        if count < min_photos:
-            yield (
-                f"{folder / label}: holds {count} different readable photos; at least {min_photos} are needed. "
-                "Add photos, or take the folder away."
-            )
-
-
-def _no_folder(folder: Path) -> str:
-    if folder.exists():
-        return f"photos: '{folder}' is a file. Give the folder that holds one folder per label."
-    where = "" if folder.is_absolute() else f" (looked in {Path.cwd()}; an absolute path is always understood)"
-    return f"photos: there is no folder '{folder}'{where}."
-
-
-def _files(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield (path relative to the folder, label) of every file that ought to be a photo."""
-    for label in sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")):
-        seen = {label.resolve()}  # a link may lead back to a folder it lies in
-        for parent, folders, names in os.walk(label, onerror=_unreadable, followlinks=True):
-            real = {name: (Path(parent) / name).resolve() for name in folders if not name.startswith(".")}
-            folders[:] = [name for name, place in real.items() if place not in seen]
-            seen |= set(real.values())
-            for name in names:
-                if not name.startswith(".") and name.lower() not in LITTER:
-                    yield (Path(parent) / name).relative_to(folder).as_posix(), label.name
-
-
-def _unreadable(error: OSError) -> NoReturn:
-    raise InputError(f"{error.filename}: this folder can't be read ({error.strerror}). Give yourself the right to.")
-
-
-def _row(folder: Path, path: str, label: str, stat: tuple[int, int]) -> dict[str, object]:
-    row: dict[str, object] = dict.fromkeys(COLUMNS, "")
-    row |= {"path": path, "label": label, "size": stat[0], "mtime_ns": stat[1]}
+def _row(folder: Path, path: str, stat: tuple[int, int]) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(READ, "")
+    row |= {"path": path, "size": stat[0], "mtime_ns": stat[1]}
     row |= {"width": 0, "height": 0, "orientation": 1, "phash": 0, "phash_mirrored": 0, "flat": True}
     try:
         data = read_bytes(folder / path)
         row["bytes_sha256"] = hashlib.sha256(data).hexdigest()
         image = open_upright(data)
         pixels = hashlib.sha256(f"{image.width}x{image.height}".encode())
-        pixels.update(np.asarray(image).tobytes())
+        pixels.update(np.ascontiguousarray(image).data)
         row["pixels_sha256"] = pixels.hexdigest()
         row["width"], row["height"] = image.size
         row["orientation"], row["taken"], row["camera"] = capture(data)
@@ -206,22 +123,23 @@ def _stat(path: Path) -> tuple[int, int]:
     return (stat.st_size, stat.st_mtime_ns)
 
 
-def _remembered(path: Path) -> dict[str, dict[str, object]]:
+def _table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=["path", *READ])
+    return table.astype({"phash": np.uint64, "phash_mirrored": np.uint64, "flat": bool})
+
+
+def _keep(rows: Iterable[dict[str, Any]], path: Path) -> None:
+    write_whole(path, _table(rows).to_parquet())
+
+
+def _remembered(path: Path) -> dict[str, dict[str, Any]]:
     try:
         table = pd.read_parquet(path)
     except (OSError, ValueError):  # no scan yet, or one that can't be read: everything is read afresh
         return {}
     # A file with a problem is always read again: new permissions or a new Pillow mend it without changing it.
     fine = table[table["problem"] == ""]
-    return {str(row["path"]): {"row": row, "stat": (row["size"], row["mtime_ns"])} for row in fine.to_dict("records")}
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return {str(row["path"]): cast(dict[str, Any], row) for row in fine.to_dict("records")}
 
 
 def _digest(*parts: str) -> str:

@@ -21,14 +21,17 @@ MORE_MOMENTS = "Add photos of it taken at other times or places."
 
 
 def split(table: pd.DataFrame, test_fraction: float, folds: int, seed: int, sides: Sides | None = None) -> pd.DataFrame:
-    """Split photos into test and folds: by whole groups, each label in its share.
+    """Split photos into test and folds: by whole groups, each label in its share; or as the user has decided.
 
     Groups that aren't decided yet are kept back for the test in the order of the hashes of their names, as long as they
     fit into the label's share, so that the order and the names of the files don't matter. Where none fits, it is the
     smallest. Whatever the share, `folds` groups of each label are left to learn from.
 
+    Where the table's column `split` is filled ("test", "learn" or a fold's number), that is how it is, and
+    `test_fraction` and `sides` count for nothing; photos to learn from without a fold's number are put into folds here.
+
     Args:
-        table: photo table without problems; `path`, `label`, `group`, `pixels_sha256`.
+        table: photo table without problems; `path`, `label`, `group`, `pixels_sha256`, maybe `split`.
         test_fraction: share of each label's photos to keep back, at least one photo.
         folds: number of folds for the rest.
         seed: another seed, another split.
@@ -40,9 +43,11 @@ def split(table: pd.DataFrame, test_fraction: float, folds: int, seed: int, side
 
     Raises:
         InputError: a label has too few groups, or none left for the test; or a new photo joins photos of both sides to
-            one group.
+            one group; or a group lies on both sides of the user's split.
     """
     result = table[["path", "label", "group", "pixels_sha256"]].copy()
+    if is_given(table):
+        return _as_given(result.assign(split=table["split"]), folds, seed)
     side = _sides_of_groups(result, sides or {})
     # A group of two labels counts for the one it has more photos of.
     owner = result.groupby("group")["label"].agg(lambda labels: labels.mode()[0])
@@ -55,16 +60,12 @@ def split(table: pd.DataFrame, test_fraction: float, folds: int, seed: int, side
     if problems:
         raise InputError(problems)
     result["split"] = result["group"].map(side)
-    # Sorted by content, so that renaming files changes no fold.
-    rest = result[result["split"] == LEARN].sort_values(["label", "group", "path"])
-    folder = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    for number, (training, members) in enumerate(folder.split(rest, rest["label"], rest["group"])):
-        result.loc[rest.index[members], "split"] = str(number)
-        lacking = sorted(set(rest["label"]) - set(rest["label"].iloc[training]))
-        problems += [f"{label}: all its photos come to lie in one fold. {MORE_MOMENTS}" for label in lacking]
-    if problems:
-        raise InputError(problems)
-    return result
+    return _into_folds(result, folds, seed)
+
+
+def is_given(table: pd.DataFrame) -> bool:
+    """Return whether the user has decided the split, in a column of a table or by folders."""
+    return "split" in table and bool((table["split"] != "").any())
 
 
 def remember(splits: pd.DataFrame, file: Path) -> None:
@@ -110,6 +111,57 @@ def fold_indices(splits: pd.DataFrame) -> list[tuple[NDArray[np.intp], NDArray[n
         (np.flatnonzero((where != fold) & (where != TEST)), np.flatnonzero(where == fold))
         for fold in sorted(set(where) - {TEST}, key=int)
     ]
+
+
+def _as_given(splits: pd.DataFrame, folds: int, seed: int) -> pd.DataFrame:
+    """Return the user's split, its photos to learn from in folds, or say what can't be right about it."""
+    problems = []
+    for _, members in splits.groupby("group"):
+        if members["split"].nunique() > 1:
+            two = members.drop_duplicates("split")
+            first, second = (f"{path} ({where})" for path, where in zip(two["path"][:2], two["split"][:2], strict=True))
+            problems.append(
+                f"{first} and {second} look alike or are of one moment ({len(members)} photos in all), but lie on "
+                "different sides of your split. Put them on one side, or leave one out; where they don't belong "
+                "together, give them different groups in the column 'group' of a table."
+            )
+    learn = splits["split"] != TEST
+    numbered = sorted(set(splits["split"]) - {TEST, LEARN}, key=int)
+    if numbered and (splits["split"] == LEARN).any():
+        problems.append("split: some photos to learn from have the number of a fold and others have none.")
+    elif len(numbered) == 1:
+        problems.append("split: all photos to learn from are in one fold; at least two are needed.")
+    elif numbered:
+        folds = len(numbered)
+    for label in sorted(splits["label"].unique()):
+        own = splits["label"] == label
+        if not (own & ~learn).any():
+            problems.append(f"{label}: your split keeps none of its photos for the test. Mark some with 'test'.")
+        if numbered and splits.loc[own & learn, "split"].nunique() < 2:
+            problems.append(f"{label}: at most one of your folds has photos of it. {MORE_MOMENTS}")
+        if not numbered and (count := splits.loc[own & learn, "group"].nunique()) < folds:
+            problems.append(
+                f"{label}: your split leaves {count} different moments to learn from, near-duplicates and bursts "
+                f"counted once; at least {folds} are needed. {MORE_MOMENTS}"
+            )
+    if problems:
+        raise InputError(problems)
+    return splits if numbered else _into_folds(splits, folds, seed)
+
+
+def _into_folds(result: pd.DataFrame, folds: int, seed: int) -> pd.DataFrame:
+    """Give each photo to learn from the number of its fold."""
+    problems = []
+    # Sorted by content, so that renaming files changes no fold.
+    rest = result[result["split"] == LEARN].sort_values(["label", "group", "path"])
+    folder = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    for number, (training, members) in enumerate(folder.split(rest, rest["label"], rest["group"])):
+        result.loc[rest.index[members], "split"] = str(number)
+        lacking = sorted(set(rest["label"]) - set(rest["label"].iloc[training]))
+        problems += [f"{label}: all its photos come to lie in one fold. {MORE_MOMENTS}" for label in lacking]
+    if problems:
+        raise InputError(problems)
+    return result
 
 
 def _decide(sizes: "pd.Series[int]", test_fraction: float, folds: int, seed: int, side: Sides) -> Sides:

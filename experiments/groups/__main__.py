@@ -13,7 +13,7 @@ import numpy as np
 
 from catml import config, pipeline, quiet, screen
 from catml.errors import InputError
-from catml.photos.groups import BORDERLINE, RADIUS, Links, find_links, group
+from catml.photos.groups import BORDERLINE, RADIUS, Links, find_borderline, find_links, group
 from catml.photos.similar import Pairs
 from experiments.groups import folds, scale
 from experiments.groups.sheet import draw
@@ -53,11 +53,12 @@ def report(found: pipeline.Found) -> None:
     sheets = config.data_folder() / "groups" / found.folder.resolve().name
     rows = []
     for radius in (RADIUS, BORDERLINE - 1):
-        links, borderline = find_links(table, radius)
+        links = find_links(table, radius)
         name = f"hash, radius {radius}"
         grouped[name] = group(table, links)
         rows.append(described(name, table, links, grouped[name]))
         if radius == RADIUS:
+            borderline = find_borderline(table, grouped[name])
             draw(found.folder, table, Pairs(links.first, links.second, links.bits), sheets / "alike.png")
             draw(found.folder, table, borderline, sheets / "borderline.png")
             told = np.bincount(borderline.distance, minlength=BORDERLINE + 1)[RADIUS + 1 :]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from catml import screen
-from catml.photos.groups import RADIUS, find_links, group
+from catml.photos.groups import RADIUS, find_borderline, find_links, group
 
 PLANTED = 0.01
 
@@ -17,10 +17,11 @@ def main(count: int) -> None:
     table = made_up(count)
     before = peak_megabytes()
     started = time.perf_counter()
-    links, borderline = find_links(table)
+    links = find_links(table)
     linked = time.perf_counter()
     groups = group(table, links)
     done = time.perf_counter()
+    borderline = find_borderline(table, groups)
     screen.say(f"{count} photos, {round(PLANTED * count)} of them planted: {len(links.first)} links")
     screen.say(f"{len(borderline.first)} borderline pairs, {groups.nunique()} groups")
     screen.say(f"find_links {linked - started:.1f} s, group {done - linked:.1f} s")

@@ -6,17 +6,18 @@ takes the parameters of `catml train`, and is run after it in the same folder: f
 """
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from catml import cli, config, pipeline, screen, train
+from catml import cli, pipeline, screen, train
 from catml.errors import InputError
 from catml.evaluation.intervals import wilson
 from catml.evaluation.metrics import accuracy, log_loss
-from catml.photos.split import fold_indices, remembered, split
+from catml.photos.split import fold_indices
 from catml.study.sweep import Sweep, best
 
 
@@ -41,9 +42,9 @@ def main() -> int:
     except InputError as error:
         screen.complain(error.problems)
         return error.exit_code
-    key = train.split_key(found.folder, values["test_fraction"], values["seed"])
-    sides = remembered(config.data_folder() / "splits" / f"{key}.csv")
-    splits = split(found.table, values["test_fraction"], config.FOLDS, values["seed"], sides)
+    if values["cosine"]:
+        found = replace(found, checked=pipeline.group_by_features(found.checked, values["cosine"]))
+    splits, _ = pipeline.decide(found.checked, values["test_fraction"], values["seed"])
     data = train.load_data(found, splits)
     folds, is_test = fold_indices(splits), data.is_test
     journal = train.journal_of(splits, found.sources, values["seed"])

@@ -132,7 +132,7 @@ def test_wrong_parameters_of_mlflow_run_are_refused_by_us(project: Path, run: Ru
         code=1,
     )
     assert "catml: trials: expected a whole number from 1, got 'many'." in done.stderr
-    assert "catml: photos: there is no folder 'nowhere'" in done.stderr
+    assert "catml: photos: there is no folder or table 'nowhere'" in done.stderr
     assert "catml: backbones: no 'efficientnet-lite'. Did you mean 'efficientnet-lite" in done.stderr
     assert "catml: train has no parameter 'colour'." in done.stderr
     assert "Traceback" not in done.stderr

@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from catml.evaluation.metrics import accuracy, log_loss, softmax
 from catml.heads import stack
+from catml.heads.batches import Photos, Task
 from catml.heads.spec import HeadSpec
-from catml.heads.stack import BATCH, Task, train_stack
+from catml.heads.stack import BATCH, train_stack
 
 CLASSES = 3
 
@@ -73,6 +74,34 @@ def test_place_in_the_stack_changes_nothing():
     backwards = train_stack(tasks[::-1], specs[::-1], CLASSES, 3)
     for one, other in zip(forwards.layers, backwards.layers[::-1], strict=True):
         assert_same_layers(one, other)
+
+
+def test_neighbours_change_no_bit():
+    """In stacks of the same number of places, so that a study that goes on comes to the bits it would have come to."""
+    tasks = [task(75, 12, seed, held_out=9) for seed in range(4)]
+    specs = [spec((8,), 0.5), spec((8,), 0.25, l2=0.1), spec((8,), rate=1e-3), spec((8,), 0.5, l2=0.0)]
+    whole = train_stack(tasks, specs, CLASSES, 4, places=5)
+    for chosen in ([0, 3], [2], [3, 1]):
+        part = train_stack([tasks[n] for n in chosen], [specs[n] for n in chosen], CLASSES, 4, places=5)
+        np.testing.assert_array_equal(part.log_loss, whole.log_loss[chosen])
+        for number, layers in zip(chosen, part.layers, strict=True):
+            np.testing.assert_array_equal(layers[0].kernel, whole.layers[number][0].kernel)
+
+
+@pytest.mark.parametrize("budget", [1, 20_000])
+def test_memory_budget_changes_nothing(budget):
+    tasks, specs = mixture((8,), 0.25)
+    whole, bounded = (train_stack(tasks, specs, CLASSES, 4, **more) for more in ({}, {"budget": budget}))
+    for one, other in zip(whole.layers, bounded.layers, strict=True):
+        assert_same_layers(one, other)
+    np.testing.assert_allclose(whole.log_loss, bounded.log_loss, atol=2e-5)
+
+
+def test_photos_are_held_once():
+    one = task(40, 7, 1)
+    photos = Photos([one, replace(one, seed=2), task(40, 7, 3)], 16)
+    assert photos.places.numpy().tolist() == [0, 0, 1]
+    assert photos.held_out[0].shape == (2, 20, 16)
 
 
 def test_same_seed_same_bits():

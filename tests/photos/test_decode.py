@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from catml.photos.decode import DecodeError, capture, decode, open_upright, read_bytes
+from catml.photos.listing import list_photos
 from catml.photos.scan import scan
 
 # Four corners of different colours: no turn and no mirroring leaves it as it is.
@@ -222,7 +223,7 @@ def test_scan_and_decode_agree_on_what_is_a_photo(tmp_path):
     files = {"good.png": PNG, "cut.jpg": JPEG[: len(JPEG) * 3 // 4], "empty.jpg": b""}
     for name, data in files.items():
         (tmp_path / "photos" / "cat" / name).write_bytes(data)
-    table = scan(tmp_path / "photos", tmp_path / "cache", progress=False)
+    table = scan(list_photos(tmp_path / "photos"), tmp_path / "cache", progress=False)
     assert dict(zip(table["path"], table["problem"] == "", strict=True)) == {
         "cat/cut.jpg": False,
         "cat/empty.jpg": False,

@@ -4,7 +4,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from catml.photos.groups import BORDERLINE, BURST_SECONDS, MOST_IN_A_SECOND, RADIUS, find_links, group
+from catml.errors import InputError
+from catml.photos import groups as groups_module
+from catml.photos.groups import (
+    BORDERLINE,
+    BURST_SECONDS,
+    MOST_IN_A_SECOND,
+    RADIUS,
+    alike_in_features,
+    find_borderline,
+    find_links,
+    group,
+)
 from catml.photos.scan import COLUMNS
 
 MIRROR = 0xAAAA_AAAA_AAAA_AAAA
@@ -35,11 +46,11 @@ def flipped(bits):
 
 
 def groups_of(table):
-    return group(table, find_links(table)[0]).tolist()
+    return group(table, find_links(table)).tolist()
 
 
 def links_of(table):
-    found = zip(*(column.tolist() for column in find_links(table)[0]), strict=True)
+    found = zip(*(column.tolist() for column in find_links(table)), strict=True)
     return {(first, second, reason, bits) for first, second, reason, bits in found}
 
 
@@ -52,9 +63,10 @@ def test_photos_like_no_other_are_groups_of_their_own():
 @pytest.mark.parametrize("count", [0, 1])
 def test_hardly_any_photos(count):
     table = table_of(*[{}] * count)
-    links, borderline = find_links(table)
-    assert [len(column) for column in (*links, *borderline)] == [0] * 7
-    assert len(group(table, links)) == count
+    links = find_links(table)
+    groups = group(table, links)
+    assert [len(column) for column in (*links, *find_borderline(table, groups))] == [0] * 7
+    assert len(groups) == count
 
 
 def test_equal_pixels_are_one_group_even_where_flat():
@@ -84,20 +96,83 @@ def test_flat_photos_are_never_alike():
 
 def test_borderline_pairs_are_told_and_not_joined():
     near = table_of({"phash": 0}, {}, {"phash": flipped(RADIUS + 1)})
-    links, borderline = find_links(near)
+    links = find_links(near)
     assert len(links.first) == 0
-    assert [column.tolist() for column in borderline] == [[0], [2], [RADIUS + 1]]
-    assert len(set(group(near, links))) == 3
+    groups = group(near, links)
+    assert len(set(groups)) == 3
+    assert [column.tolist() for column in find_borderline(near, groups)] == [[0], [2], [RADIUS + 1]]
     far = table_of({"phash": 0}, {"phash": flipped(BORDERLINE + 1)})
-    assert len(find_links(far)[1].first) == 0
+    assert len(find_borderline(far, group(far, find_links(far))).first) == 0
+
+
+def test_borderline_pairs_of_one_group_are_not_told():
+    table = table_of({"phash": 0, "group": "g"}, {"phash": flipped(RADIUS + 1), "group": "g"})
+    assert len(find_borderline(table, group(table, find_links(table))).first) == 0
+
+
+def test_borderline_pairs_come_nearest_first():
+    table = table_of({"phash": 0}, {"phash": flipped(BORDERLINE)}, {"phash": flipped(RADIUS + 2)})
+    distances = find_borderline(table, group(table, find_links(table))).distance.tolist()
+    assert distances == sorted(distances)
+    assert distances[0] < BORDERLINE
 
 
 @pytest.mark.parametrize("radius", [0, BORDERLINE, 30])
 def test_another_radius(radius):
     table = table_of({"phash": 0}, {"phash": flipped(radius)})
-    links, borderline = find_links(table, radius)
-    assert links.bits.tolist() == [radius]
-    assert len(borderline.first) == 0
+    assert find_links(table, radius).bits.tolist() == [radius]
+
+
+def test_given_groups_win():
+    table = table_of(
+        {"phash": 0, "group": "a"},
+        {"phash": 0, "group": "b"},
+        {"phash": 0},
+        {},
+        {"group": "a"},
+    )
+    assert groups_of(table) == ["a", "b", "a", table["pixels_sha256"][3], "a"]
+
+
+def directions(*angles):
+    """Return features that lie at these angles around a circle, and their mirror images, so that their mean is zero."""
+    turned = np.radians([*angles, *(angle + 180 for angle in angles)])
+    return np.stack([np.cos(turned), np.sin(turned)], axis=1).astype(np.float32)
+
+
+def clusters_of(features, labels, threshold):
+    table = pd.DataFrame({"pixels_sha256": [f"{n:064x}" for n in range(len(labels))]})
+    names = group(table, alike_in_features(features, pd.Series(labels), threshold))
+    return sorted(sorted(rows.tolist()) for rows in pd.Series(range(len(labels))).groupby(names).indices.values())
+
+
+def test_photos_of_one_label_whose_features_are_alike_are_joined():
+    features = directions(0, 5, 10, 90)
+    assert clusters_of(features, ["cat"] * 4 + ["dog"] * 4, 0.9) == [[0, 1, 2], [3], [4, 5, 6], [7]]
+    assert clusters_of(features, ["cat", "dog", "cat", "cat"] * 2, 0.9) == [[0, 2], [1], [3], [4, 6], [5], [7]]
+
+
+def test_chains_of_features_are_cut():
+    """Each photo is alike to the next, the first and the last are opposites."""
+    found = clusters_of(directions(*range(0, 180, 20)), ["cat"] * 9 + ["dog"] * 9, 0.9)
+    assert max(map(len, found)) <= 3
+    assert len(found) > 6
+
+
+def test_groups_by_features_do_not_depend_on_the_order():
+    features, labels = directions(0, 8, 16, 60, 65, 120), ["cat"] * 6 + ["dog"] * 6
+    order = np.random.default_rng(0).permutation(12)
+    expected = clusters_of(features, labels, 0.9)
+    found = clusters_of(features[order], [labels[row] for row in order], 0.9)
+    assert sorted(sorted(order[rows].tolist()) for rows in found) == expected
+
+
+def test_too_long_a_chain_is_refused(monkeypatch):
+    monkeypatch.setattr(groups_module, "LARGEST_CHAIN", 2)
+    with pytest.raises(
+        InputError, match=r"^cosine: from 0.9, 3 photos of one label hang together. Choose a larger one."
+    ):
+        clusters_of(directions(0, 5, 10), ["cat"] * 3 + ["dog"] * 3, 0.9)
 
 
 def test_burst_of_one_camera():

@@ -10,7 +10,8 @@ from PIL import ExifTags, Image
 
 from catml.errors import InputError
 from catml.photos import scan as scan_module
-from catml.photos.scan import COLUMNS, check, nested_labels, photos_hash, scan
+from catml.photos.listing import list_photos
+from catml.photos.scan import COLUMNS, photos_hash, scan
 
 
 @pytest.fixture
@@ -18,16 +19,9 @@ def photos(tmp_path, write_photos):
     return write_photos(tmp_path / "photos", cat=3, dog=2)
 
 
-def too_few(folder, count, wanted):
-    return (
-        f"{folder}: holds {count} different readable photos; at least {wanted} are needed. "
-        "Add photos, or take the folder away."
-    )
-
-
 @pytest.fixture
 def look(tmp_path):
-    return lambda folder: scan(folder, tmp_path / "cache", progress=False)
+    return lambda folder: scan(list_photos(folder), tmp_path / "cache", progress=False)
 
 
 @pytest.fixture
@@ -37,12 +31,6 @@ def reads(monkeypatch):
     row = scan_module._row
     monkeypatch.setattr(scan_module, "_row", lambda folder, path, *rest: read.append(path) or row(folder, path, *rest))
     return read
-
-
-def refusal(table, folder, min_photos=2):
-    with pytest.raises(InputError) as caught:
-        check(table, folder, min_photos)
-    return list(caught.value.problems)
 
 
 def test_table(photos, look):
@@ -101,9 +89,7 @@ def test_hidden_files_and_litter_are_passed_over(photos, look):
     for name in (".git", "cat/.thumbnails"):
         (photos / name).mkdir()
         (photos / name / "photo.png").write_bytes(b"hidden")
-    table = look(photos)
-    assert len(table) == 5
-    check(table, photos, 2)
+    assert len(look(photos)) == 5
 
 
 def test_content_counts_not_the_suffix(photos, look):
@@ -162,7 +148,49 @@ def test_damaged_cache_is_made_anew(photos, look, tmp_path):
     (cached,) = (tmp_path / "cache").iterdir()
     cached.write_bytes(b"not Parquet")
     pd.testing.assert_frame_equal(look(photos), first)
-    pd.testing.assert_frame_equal(pd.read_parquet(cached), first)
+    assert pd.read_parquet(cached)["pixels_sha256"].tolist() == first["pixels_sha256"].tolist()
+
+
+def test_what_was_read_before_an_interruption_is_kept(photos, look, reads, monkeypatch):
+    row = scan_module._row
+
+    def interrupted(folder, path, stat):
+        if path == "dog/dog01.png":
+            raise KeyboardInterrupt
+        return row(folder, path, stat)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scan_module, "_row", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            look(photos)
+    reads.clear()
+    assert len(look(photos)) == 5
+    assert reads == ["dog/dog01.png"]
+
+
+def test_what_was_read_is_written_in_between(photos, look, monkeypatch):
+    kept = []
+    keep = scan_module._keep
+    monkeypatch.setattr(scan_module, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(scan_module, "_keep", lambda rows, path: kept.append(len(rows)) or keep(rows, path))
+    look(photos)
+    assert kept == [1, 2, 3, 4, 5, 5]
+
+
+def test_label_group_and_split_are_those_of_the_listing(photos, look, reads):
+    look(photos)
+    reads.clear()
+    table = photos.parent / "photos.csv"
+    table.write_text("path,label,group,split\nphotos/dog/dog00.png,cat,7,test\nphotos/cat/cat00.png,dog,,train\n")
+    found = look(table)
+    assert found[["path", "label", "group", "split"]].to_numpy().tolist() == [
+        ["photos/cat/cat00.png", "dog", "", "learn"],
+        ["photos/dog/dog00.png", "cat", "7", "test"],
+    ]
+    table.write_text(table.read_text().replace("cat,7", "wolf,8"))
+    reads.clear()
+    assert look(table)["label"].tolist() == ["dog", "wolf"]
+    assert reads == []
 
 
 def test_names_with_all_sorts_of_letters(photos, look):
@@ -177,66 +205,9 @@ def test_name_that_is_no_text(photos, look):
     assert caught.value.problems == (rf"{photos}: the name 'cat/M\udcfcller.png' is not valid UTF-8. Rename it.",)
 
 
-def test_good_folder_passes(photos, look):
-    check(look(photos), photos, 2)
-
-
-def test_all_problems_at_once(photos, look):
-    (photos / "cat/broken.jpg").write_text("buy milk")
-    shutil.copy(photos / "cat/cat00.png", photos / "dog/zcopy.png")
-    Image.new("RGB", (3, 3)).save(photos / "stray.JPG")
-    (photos / "notes.txt").write_text("not taken for a photo")
-    (photos / "bird").mkdir()
-    assert refusal(look(photos), photos, 4) == [
-        f"{photos}/cat/broken.jpg: not an image of a known format",
-        "Repair these files or take them out of the folder.",
-        f"{photos}/stray.JPG: lies outside the label folders. Move it into the folder of its label.",
-        too_few(photos / "bird", 0, 4),
-        too_few(photos / "cat", 3, 4),
-        too_few(photos / "dog", 3, 4),
-        f"The same photo lies under different labels: {photos}/cat/cat00.png, {photos}/dog/zcopy.png. "
-        "Keep the right one.",
-    ]
-
-
-def test_copies_count_once(photos, look):
-    for number in range(5):
-        shutil.copy(photos / "dog/dog00.png", photos / f"dog/copy{number}.png")
-    assert refusal(look(photos), photos, 3) == [too_few(photos / "dog", 2, 3)]
-
-
-def test_many_broken_files_are_cut_short(photos, look):
-    for number in range(25):
-        (photos / f"cat/broken{number:02d}.jpg").touch()
-    problems = refusal(look(photos), photos)
-    assert len(problems) == 22
-    assert problems[19:] == [
-        f"{photos}/cat/broken19.jpg: empty file",
-        "… and 5 more files with problems.",
-        "Repair these files or take them out of the folder.",
-    ]
-
-
-def test_one_label(tmp_path, write_photos, look):
-    photos = write_photos(tmp_path / "photos", cat=3)
-    assert refusal(look(photos), photos) == [
-        f"{photos}: there is only one label folder, 'cat'; a classifier needs at least two. "
-        f"Put the photos of each label into a folder of their own: {photos}/LABEL/PHOTO.jpg."
-    ]
-
-
-def test_empty_folder(tmp_path, look):
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    assert refusal(look(empty), empty) == [
-        f"{empty}: there are no label folders. "
-        f"Put the photos of each label into a folder of their own: {empty}/LABEL/PHOTO.jpg."
-    ]
-
-
 def test_own_files_are_never_written_among_the_photos(photos, look):
     with pytest.raises(InputError) as caught:
-        scan(photos, photos / "data" / "photos")
+        scan(list_photos(photos), photos / "data" / "photos")
     assert "catml would write its own files into the photo folder" in str(caught.value)
     assert not (photos / "data").exists()
 
@@ -251,31 +222,6 @@ def test_linked_folders_are_followed_once(photos, tmp_path, look):
     paths = look(photos)["path"].tolist()
     assert paths.count("cat/linked/moved.png") == 1
     assert len(paths) == len(set(paths))
-
-
-def test_nested_labels_are_noted():
-    table = pd.DataFrame({"path": ["a/x/1.jpg", "a/y/2.jpg", "b/3.jpg", "c/z/4.jpg"], "label": ["a", "a", "b", "c"]})
-    assert nested_labels(table) == ["'a' is one label, with folders in it (x, y): did you mean the folder 'a'?"]
-
-
-def test_missing_folder(tmp_path, look, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError) as caught:
-        look(tmp_path / "nowhere")
-    assert caught.value.problems == (f"photos: there is no folder '{tmp_path}/nowhere'.",)
-    with pytest.raises(InputError) as caught:
-        look((tmp_path / "nowhere").relative_to(tmp_path))
-    assert caught.value.problems == (
-        f"photos: there is no folder 'nowhere' (looked in {tmp_path}; an absolute path is always understood).",
-    )
-
-
-def test_file_instead_of_a_folder(photos, look):
-    with pytest.raises(InputError) as caught:
-        look(photos / "cat/cat00.png")
-    assert caught.value.problems == (
-        f"photos: '{photos}/cat/cat00.png' is a file. Give the folder that holds one folder per label.",
-    )
 
 
 def test_photos_hash(photos, look, tmp_path):
