@@ -41,7 +41,7 @@ KNOWN = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 FORMATS: list[str] = [name for name in KNOWN if name in Image.OPEN]
 # A JPEG is decoded at the smallest of 1/2, 1/4, 1/8 of its size that is still this many times the square it is wanted
 # for. At 2 the pixels differ from those of a full decode by 0.25 of 255 on average, as much as by any change of the
-# filter; at 1 by four times as much (`experiments/decoding`).
+# filter; at 1 by four times as much.
 SPARE = 2
 # How a photo is turned upright, by its EXIF orientation.
 TURNS = {

@@ -15,6 +15,7 @@ from catml.backbones.extract import PHOTOS_PER_PART, compiled, extract_missing, 
 from catml.backbones.store import FeatureStore
 from catml.errors import InputError
 from catml.photos.decode import decode
+from catml.photos.listing import list_photos
 from catml.photos.scan import scan
 
 TOY = replace(registry.get("xception"), name="toy", input_size=8, width=3)
@@ -45,7 +46,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def table(tmp_path, photos):
-    return scan(photos, tmp_path / "cache", progress=False)
+    return scan(list_photos(photos), tmp_path / "cache", progress=False)
 
 
 def extract(table, folder, store, load=mean_colour):
@@ -70,12 +71,12 @@ def test_second_time_nothing_is_computed(table, photos, store):
 def test_one_added_photo_is_one(table, photos, store, tmp_path):
     extract(table, photos, store)
     Image.new("RGB", (5, 5), "teal").save(photos / "dog/new.png")
-    assert extract(scan(photos, tmp_path / "cache", progress=False), photos, store) == 1
+    assert extract(scan(list_photos(photos), tmp_path / "cache", progress=False), photos, store) == 1
 
 
 def test_equal_pixels_are_computed_once(photos, store, tmp_path):
     shutil.copy(photos / "cat/cat00.png", photos / "cat/copy.png")
-    with_copy = scan(photos, tmp_path / "cache", progress=False)
+    with_copy = scan(list_photos(photos), tmp_path / "cache", progress=False)
     assert len(with_copy) == 21
     assert len(missing(with_copy, store)) == 20
     assert extract(with_copy, photos, store) == 20
@@ -83,7 +84,7 @@ def test_equal_pixels_are_computed_once(photos, store, tmp_path):
 
 def test_interrupted_in_the_middle(store, tmp_path, write_photos, monkeypatch):
     photos = write_photos(tmp_path / "many", cat=PHOTOS_PER_PART + 10)
-    table = scan(photos, tmp_path / "cache", progress=False)
+    table = scan(list_photos(photos), tmp_path / "cache", progress=False)
     traced, batches = compiled(mean_colour()), []
 
     def interrupted(batch):
