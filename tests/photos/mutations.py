@@ -269,9 +269,23 @@ def animations() -> Iterator[File]:
         yield File(f"moving-cut.{kind.lower()}", data[: len(data) * 4 // 5], RIGHT_OR_REASON, plain(data))
 
 
+def harmless() -> Iterator[File]:
+    """Yield files with something in them that is wrong, but isn't needed to show the picture."""
+    png, jpeg = originals()["png"], originals()["jpeg"]
+    comment = bytearray(png_chunk(b"tEXt", b"Comment\0no more than a remark"))
+    comment[-1] ^= 1
+    yield File("comment-with-wrong-checksum.png", png[:-12] + comment + png[-12:], RIGHT, PICTURE)
+    yield File("no-last-chunk.png", png[:-12], RIGHT, PICTURE)
+    thumbnail = b"\xff\xe1" + struct.pack(">H", 2 + len(jpeg)) + jpeg
+    yield File("thumbnail.jpg", jpeg[:2] + thumbnail + jpeg[2:], RIGHT, plain(jpeg))
+    yield File("thumbnail-zeros.jpg", jpeg[:2] + thumbnail + jpeg[2:1000] + bytes(9000), REASON)
+    yield File("extraneous-bytes.jpg", jpeg[:-2] + bytes(2000) + jpeg[-2:], RIGHT, plain(jpeg))
+    yield File("padded-markers.jpg", jpeg[:2] + b"\xff" * 9 + jpeg[2:], RIGHT, plain(jpeg))
+
+
 def everything() -> list[File]:
     """Return all files; each has a name of its own."""
     files = [file for name, data in originals().items() for file in damaged(name, data)]
-    for more in (closed_jpegs, not_photos, bombs, modes, shapes, animations):
+    for more in (closed_jpegs, not_photos, bombs, modes, shapes, animations, harmless):
         files += more()
     return files

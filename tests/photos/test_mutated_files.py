@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Timer
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ from tests.photos.mutations import (
     plain,
 )
 
-SHORT, LONG, TEXT, RATIONAL = 3, 4, 2, 5
+TEXT, SHORT, LONG, RATIONAL, SIGNED = 2, 3, 4, 5, 9
 ORIENTATION, MODEL, EXIF = ExifTags.Base.Orientation, ExifTags.Base.Model, ExifTags.IFD.Exif
 TAKEN = ExifTags.Base.DateTimeOriginal
 THREADS = 4
@@ -66,6 +67,7 @@ def broken_exif() -> Iterator[tuple[str, bytes]]:
     yield "cycle", directory((ORIENTATION, SHORT, 1, 1), following=8)
     yield "cycle-within", directory((EXIF, LONG, 1, 8), (ExifTags.IFD.GPSInfo, LONG, 1, 8), following=8)
     yield "points-nowhere", directory((EXIF, LONG, 1, 2**31), following=2**31)
+    yield "points-before-the-beginning", directory((EXIF, SIGNED, 1, b"\xff\xff\xff\xff"))
     yield "points-at-text", directory((EXIF, TEXT, 4, b"abc\0"))
     yield "more-entries-than-there-are", directory()[:14] + b"\xff\xff" + bytes(40)
     for number, date in enumerate(("0000:00:00 00:00:00", "2023:13:45 99:99:99", "yesterday", "\xff" * 19, " ", "")):
@@ -226,6 +228,9 @@ def test_links_pipes_and_folders(tmp_path):
     (label / "outside.jpg").symlink_to(photo)
     (label / "circle").symlink_to(label)
     os.mkfifo(label / "pipe.jpg")
+    writer = Timer(10, lambda: os.close(os.open(label / "pipe.jpg", os.O_WRONLY)))
+    writer.daemon = True  # whoever reads the pipe waits for a writer
+    writer.start()
     assert scanned(tmp_path / "photos", tmp_path / "cache").set_index("path")["problem"].to_dict() == {
         "cat/gone.jpg": "can't be read (No such file or directory)",
         "cat/one.jpg": "can't be read (Too many levels of symbolic links)",
@@ -233,6 +238,7 @@ def test_links_pipes_and_folders(tmp_path):
         "cat/pipe.jpg": "can't be read (not a file)",
         "cat/two.jpg": "can't be read (Too many levels of symbolic links)",
     }
+    writer.cancel()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
