@@ -22,7 +22,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 Pixels = NDArray[np.uint8]
 
 # Part of every feature fingerprint: raise it whenever the same bytes would give other pixels.
-DECODER_VERSION = 3
+DECODER_VERSION = 4
 HEIC_BRANDS = {b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")}
 
 # What Pillow warns of comes out either as pixels or as a DecodeError. Among it are photos of 89 to 179 megapixels,
@@ -39,6 +39,7 @@ Image.init()
 # is how a photo is kept, and whoever may send a photo to be classified must not reach them.
 KNOWN = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 FORMATS: list[str] = [name for name in KNOWN if name in Image.OPEN]
+JPEGS = ("JPEG", "MPO")  # MPO: several in one file, of which the first is the photo
 # A JPEG is decoded at the smallest of 1/2, 1/4, 1/8 of its size that is still this many times the square it is wanted
 # for. At 2 the pixels differ from those of a full decode by 0.25 of 255 on average, as much as by any change of the
 # filter; at 1 by four times as much.
@@ -150,7 +151,8 @@ def _open(data: bytes, enough: int | None) -> tuple[Image.Image, int, Box | None
         raise DecodeError("empty file")
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
-        drafted = None if enough is None else image.draft(None, (enough, enough))
+        # A HEIC would be replaced by the thumbnail in it, which may show something else.
+        drafted = image.draft(None, (enough, enough)) if enough is not None and image.format in JPEGS else None
         image.load()
         if _is_incomplete(image, data, enough):
             raise DecodeError("can't be decoded (damaged or cut off)")
@@ -167,7 +169,7 @@ def _open(data: bytes, enough: int | None) -> tuple[Image.Image, int, Box | None
 
 
 def _unidentified(data: bytes) -> str:
-    if data[4:12] in HEIC_BRANDS:
+    if data[4:12] in HEIC_BRANDS and "HEIF" not in FORMATS:
         return "HEIC, which needs 'pip install pillow-heif' (or export it as JPEG)"
     for name in FORMATS:
         _, accept = Image.OPEN[name]
@@ -184,7 +186,7 @@ def _is_incomplete(image: Image.Image, data: bytes, enough: int | None) -> bool:
     """
     if image.format == "PNG":
         return _has_wrong_checksum(data)
-    if image.format not in ("JPEG", "MPO"):
+    if image.format not in JPEGS:
         return False
     end = _jpeg_end(data)
     if end < 0:

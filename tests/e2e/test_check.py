@@ -1,5 +1,7 @@
 """`catml check` by its real command: whether training may start, and what was written."""
 
+import os
+import re
 import shutil
 from pathlib import Path
 
@@ -97,19 +99,35 @@ def test_by_mlflow_run(photos: Path, project: Path, run: Run) -> None:
 
 
 def test_twenty_more_photos(photos: Path, run: Run, tmp_path: Path) -> None:
-    """No old photo changes side, and only the new ones are extracted."""
-    train = ("catml", "train", "--photos", photos, "--backbones", "efficientnet-lite0", "--trials", "1")
+    """No old photo changes side, and only the new ones are read, hashed and extracted."""
+    options = ("--photos", photos, "--backbones", "efficientnet-lite0")
+    train = ("catml", "train", *options, "--trials", "1")
     run(*train, cwd=tmp_path)
     (sides,) = (tmp_path / "data" / "splits").iterdir()
     before = pd.read_csv(sides).set_index("pixels_sha256")["side"]
+    old = {photo: (photo.read_bytes(), photo.stat()) for photo in photos.glob("*/*.jpg")}
     for label in ("cyan", "magenta"):
         for number in range(10):
             with Image.open(photos / label / "000.jpg") as photo:
                 photo.rotate(3 * number + 5, fillcolor=(number, 9 * number, 50)).save(
                     photos / label / f"new{number}.jpg"
                 )
-    out = run(*train, cwd=tmp_path).stdout
-    assert "features of 36 photos at hand, 20 to extract" in out
+
+    def put(photo: Path, data: bytes) -> None:
+        photo.write_bytes(data)
+        os.utime(photo, ns=(old[photo][1].st_atime_ns, old[photo][1].st_mtime_ns))
+
+    for photo, (data, _) in old.items():
+        put(photo, bytes(len(data)))  # whoever reads an old photo again finds no photo
+    done = run("catml", "extract", *options, cwd=tmp_path)
+    assert re.findall(r"checking photos: 100%.* (\d+)/(\d+) ", done.stderr) == [("20", "20")]
+    assert "features of 36 photos at hand, 20 to extract" in done.stdout
+    assert done.stdout.endswith("\n20 extracted\n")
+    for photo, (data, _) in old.items():
+        put(photo, data)
+    done = run(*train, cwd=tmp_path)
+    assert "checking photos" not in done.stderr
+    assert "features of 56 photos at hand, 0 to extract" in done.stdout
     after = pd.read_csv(sides).set_index("pixels_sha256")["side"]
     assert len(after) == 56
     assert after[before.index].equals(before)

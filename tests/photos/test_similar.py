@@ -1,6 +1,7 @@
 """Perceptual hashes of the drawn sample and of what happens to photos; near pairs against brute force."""
 
 import io
+import itertools
 
 import numpy as np
 import pytest
@@ -152,6 +153,41 @@ def test_near_pairs_are_those_of_brute_force(count, block, radius, seed):
     assert as_dict(found) == brute_force(plain, mirrored, radius)
     assert (found.first < found.second).all()
     assert all(column.dtype == np.int64 for column in found)
+
+
+@settings(max_examples=40, deadline=None)
+@given(count=st.integers(0, 30), radius=st.integers(0, similar.FARTHEST), seed=st.integers(0, 2**32 - 1))
+def test_near_pairs_by_bands_are_those_of_brute_force(count, radius, seed):
+    plain, mirrored = random_hashes(count, seed)
+    _plant(plain, mirrored, seed)
+    found = similar._by_bands(plain, mirrored, radius)
+    assert list(as_dict(found).items()) == sorted(brute_force(plain, mirrored, radius).items())
+    assert all(column.dtype == np.int64 for column in found)
+
+
+@pytest.mark.parametrize("radius", range(similar.FARTHEST + 1))
+def test_bands_leave_out_no_pair(radius):
+    """Bits are spread over the bands in every way there is: one band at least is flipped to the other's value."""
+    flips = [set(map(int, similar._flips(band, radius))) for band in range(similar.BANDS)]
+    reaches = [max((flip.bit_count() for flip in band), default=-1) for band in flips]
+    for spread in itertools.product(range(radius + 1), repeat=similar.BANDS):
+        if sum(spread) <= radius:
+            assert any(count <= reach for count, reach in zip(spread, reaches, strict=True))
+
+
+def test_many_photos_are_compared_by_bands_unless_many_are_alike(monkeypatch):
+    monkeypatch.setattr(similar, "FEW", 0)
+    ways = []
+    for name in ("_all_pairs", "_by_bands"):
+        way = getattr(similar, name)
+        monkeypatch.setattr(similar, name, lambda *given, way=way, name=name: ways.append(name) or way(*given))
+    plain, mirrored = random_hashes(400, 4)
+    plain[7] = plain[3] ^ np.uint64(5)
+    assert as_dict(near_pairs(plain, mirrored, RADIUS)) == {(3, 7): 2}
+    near_pairs(plain, mirrored, BORDERLINE)
+    plain[300:] = plain[0]
+    assert len(near_pairs(plain, mirrored, RADIUS).first) == 1 + 101 * 100 / 2
+    assert ways == ["_by_bands", "_all_pairs", "_all_pairs"]
 
 
 def _plant(plain, mirrored, seed):

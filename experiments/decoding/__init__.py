@@ -1,0 +1,1 @@
+"""How much faster photos are decoded near the size they are wanted at, and what that costs."""
