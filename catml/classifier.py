@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from catml.errors import InputError
-from catml.heads.spec import HeadSpec, Layer
 from catml.photos.decode import DecodeError, Pixels, decode, read_bytes
 
 if TYPE_CHECKING:
@@ -29,13 +28,24 @@ Photo = bytes | bytearray | str | Path
 
 @dataclass(frozen=True)
 class Description:
-    """What has to be known to use the network: labels in the order of its outputs, and how to bring photos to it."""
+    """What has to be known to use the network: labels in the order of its outputs, and how to bring photos to it.
+
+    Attributes:
+        labels: in the order of the outputs.
+        input_sizes: side of the square of each input, in their order.
+        backbones: what each head takes its features from, "a+b" where from two.
+        heads: params of each head; several are averaged.
+        mirrored: whether the network looks at the mirror image of each photo too.
+        fingerprints: what the features of each backbone depend on.
+        metrics: of the test.
+    """
 
     labels: tuple[str, ...]
-    input_size: int
-    backbone: str
-    head: dict[str, object]
-    fingerprint: dict[str, object]
+    input_sizes: tuple[int, ...]
+    backbones: tuple[str, ...]
+    heads: tuple[dict[str, object], ...]
+    mirrored: bool
+    fingerprints: dict[str, dict[str, object]]
     metrics: dict[str, float] = field(default_factory=dict)
 
 
@@ -60,7 +70,7 @@ class Classifier:
         """
         parts, problems = [np.empty((0, len(self.description.labels)), np.float32)], []
         for start in range(0, len(photos), BATCH):  # decoded batch by batch: a million photos don't fit into memory
-            pixels, wrong = _pixels(photos[start : start + BATCH], self.description.input_size, start)
+            pixels, wrong = _pixels(photos[start : start + BATCH], self.description.input_sizes, start)
             problems += wrong
             if not problems:
                 parts.append(self.probabilities(pixels))
@@ -79,9 +89,13 @@ class Classifier:
             }
         )
 
-    def probabilities(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Return probabilities (n, labels) of upright RGB photos (n, size, size, 3), values 0-255, as one batch."""
-        return np.asarray(self.network.predict_on_batch(pixels))
+    def probabilities(self, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
+        """Return probabilities (n, labels) of upright RGB photos as one batch.
+
+        Args:
+            pixels: of each of the input sizes, shape (n, size, size, 3), values 0-255.
+        """
+        return np.asarray(self.network.predict_on_batch(pixels[0] if len(pixels) == 1 else list(pixels)))
 
     def save(self, folder: Path) -> None:
         """Write the network, preprocessing inside, as one `.keras` file, and the description as JSON beside it."""
@@ -95,45 +109,25 @@ def load(folder: Path) -> Classifier:
     import keras
 
     values = json.loads((folder / DESCRIPTION_FILE).read_text())
-    values["labels"] = tuple(values["labels"])
+    for name in ("labels", "input_sizes", "backbones", "heads"):
+        values[name] = tuple(values[name])
     network = keras.saving.load_model(folder / MODEL_FILE, compile=False, safe_mode=True)
     return Classifier(network, Description(**values))
 
 
-def assemble(backbone: "keras.Model", layers: Sequence[Layer], spec: HeadSpec) -> "keras.Model":
-    """Join a backbone, pixels (n, size, size, 3) to features, and a trained head into one network."""
-    import keras
-
-    inputs = keras.Input(backbone.input_shape[1:], name="pixels")
-    outputs = keras_head(layers, spec)(backbone(inputs))
-    return keras.Model(inputs, outputs, name="classifier")
-
-
-def keras_head(layers: Sequence[Layer], spec: HeadSpec) -> "keras.Model":
-    """Return a trained head as ordinary Keras layers on raw features."""
-    import keras
-
-    head = keras.Sequential(name="head")
-    head.add(keras.Input((layers[0].kernel.shape[0],)))
-    for number, layer in enumerate(layers):
-        last = number == len(layers) - 1
-        dense = keras.layers.Dense(len(layer.bias), "softmax" if last else "relu", name="labels" if last else None)
-        head.add(dense)
-        dense.set_weights([layer.kernel, layer.bias])
-        if not last and spec.dropout:
-            head.add(keras.layers.Dropout(spec.dropout))
-    return head
-
-
-def _pixels(photos: Sequence[Photo], size: int, first_row: int) -> tuple[Pixels, list[str]]:
-    decoded, problems = [], []
+def _pixels(photos: Sequence[Photo], sizes: Sequence[int], first_row: int) -> tuple[list[Pixels], list[str]]:
+    decoded: list[list[Pixels]] = []
+    problems = []
     for row, photo in enumerate(photos, first_row):
         try:
-            decoded.append(decode(_bytes(photo), size))
+            data = _bytes(photo)
+            decoded.append([decode(data, size) for size in sizes])
         except DecodeError as reason:
             name = str(photo) if isinstance(photo, Path) or (isinstance(photo, str) and len(photo) < 300) else "photo"
             problems.append(f"row {row}, {name}: {reason}")
-    return np.stack(decoded) if decoded else np.empty((0, size, size, 3), np.uint8), problems
+    if not decoded:
+        return [np.empty((0, size, size, 3), np.uint8) for size in sizes], problems
+    return [np.stack(of_size) for of_size in zip(*decoded, strict=True)], problems
 
 
 def _bytes(photo: Any) -> bytes:
@@ -152,10 +146,3 @@ def _bytes(photo: Any) -> bytes:
     if len(data) < 32:  # no image format is that small: this was meant as a name
         raise DecodeError("no such file")
     return data
-
-
-def describe(
-    labels: Sequence[str], size: int, backbone: str, spec: HeadSpec, fingerprint: Mapping[str, object]
-) -> Description:
-    """Return a description without metrics yet."""
-    return Description(tuple(labels), size, backbone, spec.params(), dict(fingerprint))

@@ -120,14 +120,20 @@ def _extract(values: dict[str, Any], problems: list[str]) -> None:
 
 def _train(values: dict[str, Any], problems: list[str]) -> None:
     from catml import pipeline
+    from catml.study import space
 
+    try:
+        space.read(values.get("space", ""))
+    except InputError as error:
+        problems += error.problems
     found = pipeline.find(values, problems)
     quiet.settle()
     from catml import summary, tracking
     from catml.train import train
 
     result = train(found, values)
-    summary.show(result, values["register_as"], tracking.store())
+    if result is not None:
+        summary.show(result, values["register_as"], tracking.store())
 
 
 def _predict(values: dict[str, Any], problems: list[str]) -> None:

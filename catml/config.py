@@ -25,6 +25,14 @@ def data_folder() -> Path:
     return Path(os.environ.get("CATML_DATA", "data"))
 
 
+def tracking_patience() -> float:
+    """Return how many seconds a tracking server that is away is waited for; CATML_TRACKING_PATIENCE, or a minute."""
+    try:
+        return float(os.environ.get("CATML_TRACKING_PATIENCE", ""))
+    except ValueError:
+        return 60.0
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One parameter: `read` turns its text into a value or raises ValueError saying what was expected."""
@@ -33,6 +41,23 @@ class Parameter:
     default: str
     help: str
     read: Callable[[str], Any]
+
+
+def _gigabytes(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0.1 <= value <= 10_000:
+        raise ValueError("gigabytes, a number from 0.1")
+    return value
+
+
+def _database(text: str) -> str:
+    address = text.strip()
+    if address and not address.startswith("postgresql://"):
+        raise ValueError("postgresql://USER@HOST/DATABASE, or nothing for a file in the data folder")
+    return address
 
 
 def _text(text: str) -> str:
@@ -96,9 +121,11 @@ def _filled(what: str) -> Callable[[str], str]:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    if not names or (AUTO in names and len(names) > 1):
-        raise ValueError(f"'{AUTO}' alone, or names of backbones separated by commas")
+    names = tuple(dict.fromkeys("+".join(map(str.strip, part.split("+"))) for part in text.split(",") if part.strip()))
+    parts = [name.split("+") for name in names]
+    twice = any(len(set(part)) < len(part) or "" in part or (AUTO in part and len(part) > 1) for part in parts)
+    if not names or twice or (AUTO in names and len(names) > 1):
+        raise ValueError(f"'{AUTO}' alone, or names of backbones separated by commas; 'a+b' uses the features of both")
     return names
 
 
@@ -125,7 +152,13 @@ _COSINE = Parameter(
 )
 _TEST_FRACTION = Parameter("test_fraction", "0.2", "share of the photos kept back for the one test", _share(0.05, 0.5))
 _BACKBONES = Parameter(
-    "backbones", AUTO, "names separated by commas; 'auto' takes all whose weights are on this machine", _names
+    "backbones",
+    AUTO,
+    "names separated by commas; 'auto' takes all whose weights are on this machine; 'a+b' uses both together",
+    _names,
+)
+_MIRRORED = Parameter(
+    "mirrored", "false", "look at each photo and its mirror image, and take the mean of their features", _yes_or_no
 )
 _WEIGHTS = Parameter("weights", "", "weights files of your own: NAME=PATH, several separated by commas", _text)
 _SEED = Parameter("seed", "42", "everything random follows from it", _whole(0))
@@ -135,7 +168,7 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
         "look through the photos before anything is learnt from them; nothing but the report is written",
         (_PHOTOS, _SKIP_BROKEN, _COSINE, _SEED, _TEST_FRACTION),
     ),
-    "extract": ("compute the features of all photos, once", (_PHOTOS, _SKIP_BROKEN, _BACKBONES, _WEIGHTS)),
+    "extract": ("compute the features of all photos, once", (_PHOTOS, _SKIP_BROKEN, _BACKBONES, _WEIGHTS, _MIRRORED)),
     "train": (
         "extract what is missing, find the best head, test it once, register it",
         (
@@ -144,7 +177,23 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
             _COSINE,
             _BACKBONES,
             _WEIGHTS,
-            Parameter("trials", "40", "how many heads to try", _whole(1)),
+            _MIRRORED,
+            Parameter("trials", "40", "how many heads to try; fewer where the space has fewer", _whole(1)),
+            Parameter("repeats", "2", "how many times the photos are folded anew for each head", _whole(1, 100)),
+            Parameter(
+                "space",
+                "",
+                "which heads: a YAML file, or settings such as 'hidden=0,64; dropout=0,0.5; hidden_l2=1e-4..1e-2'",
+                _text,
+            ),
+            Parameter("average", "1", "how many heads at most to average the probabilities of", _whole(1, 20)),
+            Parameter("memory", "4", "gigabytes that training heads may take", _gigabytes),
+            Parameter(
+                "storage",
+                "",
+                "PostgreSQL database in which several machines share the study; empty: a file in the data folder",
+                _database,
+            ),
             _SEED,
             _TEST_FRACTION,
             Parameter("register_as", MODEL_NAME, "name in the model registry; empty: don't register", _model_name),

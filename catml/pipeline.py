@@ -11,9 +11,9 @@ import pandas as pd
 
 from catml import config, quiet, screen
 from catml.backbones import registry, weights
-from catml.backbones.extract import extract_missing, missing
+from catml.backbones.extract import MIRRORED, extract_missing, missing
 from catml.backbones.registry import Backbone
-from catml.backbones.store import FeatureStore, digest, fingerprint
+from catml.backbones.store import AS_IS, FeatureStore, digest, fingerprint
 from catml.backbones.weights import Weights
 from catml.errors import InputError
 from catml.photos.findings import Checked, examine, group_notes
@@ -31,13 +31,22 @@ GROUPING = "efficientnet-lite0"
 
 @dataclass(frozen=True)
 class Source:
-    """A backbone with its weights, and where its features are kept."""
+    """A backbone with its weights, and where its features are kept.
+
+    `mirrored` keeps those of the mirrored photos, where they are wanted.
+    """
 
     backbone: Backbone
     weights: Weights
     store: FeatureStore
     fingerprint: Mapping[str, object]
+    mirrored: FeatureStore | None = None
     network: "keras.Model | None" = None  # where it had to be loaded early, to check a user's file
+
+    @property
+    def stores(self) -> dict[str, FeatureStore]:
+        """All stores by the view whose features they keep."""
+        return {AS_IS: self.store} | ({MIRRORED: self.mirrored} if self.mirrored else {})
 
     def load(self) -> "keras.Model":
         """Return the network from pixels to features."""
@@ -51,6 +60,7 @@ class Found:
     checked: Checked
     sources: tuple[Source, ...]
     left_out: tuple[Backbone, ...]
+    sets: Mapping[str, tuple[str, ...]]  # backbones whose features are used together, by name: "a", "a+b"
 
     @property
     def folder(self) -> Path:
@@ -68,7 +78,7 @@ def find(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
 
     Args:
         values: the parameters `photos`, `backbones` and `weights`, one that is missing is among the problems; and
-            `skip_broken` where the command has it.
+            `skip_broken` and `mirrored` where the command has them.
         problems: what is known to be wrong already.
 
     Raises:
@@ -87,6 +97,7 @@ def find(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
     given, wrong = weights.parse(weights_text or "")
     problems += wrong
     chosen = attempt(lambda: _choose(backbones, given)) if backbones else None
+    views = (AS_IS, MIRRORED) if values.get("mirrored") else (AS_IS,)
     # The sample is always in order: no need to draw it for a command that can't go on.
     skip = bool(values.get("skip_broken"))
     checked = attempt(lambda: look(photos, skip)) if photos and not (problems and photos == config.SAMPLE) else None
@@ -100,8 +111,8 @@ def find(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
             quiet.settle()
         ready = found_weights or attempt(partial(weights.fetch, backbone))
         if ready:
-            source = _source(backbone, ready)
-            if ready.origin == "file" and len(missing(checked.photos, source.store)):
+            source = _source(backbone, ready, views)
+            if ready.origin == "file" and _todo(checked.photos, source):
                 # A user's file may be of another network: better said now than after an hour with the first backbone.
                 quiet.settle()
                 source = replace(source, network=attempt(source.load, f"weights of {backbone.name}: "))
@@ -110,7 +121,8 @@ def find(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
         raise InputError(problems)
     auto = tuple(backbones or ()) == (config.AUTO,)
     left_out = [backbone for backbone in map(registry.get, registry.names()) if auto and backbone not in chosen]
-    return Found(checked, tuple(sources), tuple(left_out))
+    names = [source.backbone.name for source in sources] if auto else backbones or ()
+    return Found(checked, tuple(sources), tuple(left_out), {name: tuple(name.split("+")) for name in names})
 
 
 def look(photos: str, skip_broken: bool) -> Checked:
@@ -178,9 +190,10 @@ def announce(found: Found) -> float:
         screen.say(f"note       {note}")
     seconds = 0.0
     for source in found.sources:
-        todo = len(missing(found.table, source.store))
-        cached = found.table["pixels_sha256"].nunique() - todo
-        screen.say(f"backbone   {source.backbone.name}: features of {cached} photos at hand, {todo} to extract")
+        todo = _todo(found.table, source)
+        cached = len(source.stores) * found.table["pixels_sha256"].nunique() - todo
+        what = "photos and their mirror images" if source.mirrored else "photos"
+        screen.say(f"backbone   {source.backbone.name}: features of {cached} {what} at hand, {todo} to extract")
         seconds += todo * source.backbone.seconds_per_photo
     for backbone in found.left_out:
         screen.say(f"left out   {backbone.name}: {weights.how_to_get(backbone)}")
@@ -189,7 +202,15 @@ def announce(found: Found) -> float:
 
 def extract(found: Found) -> int:
     """Compute the features that are missing, of every backbone; return how many were computed."""
-    return sum(extract_missing(found.table, found.folder, s.backbone, s.load, s.store) for s in found.sources)
+    return sum(
+        extract_missing(found.table, found.folder, source.backbone, source.load, store, view)
+        for source in found.sources
+        for view, store in source.stores.items()
+    )
+
+
+def _todo(table: pd.DataFrame, source: Source) -> int:
+    return sum(len(missing(table, store)) for store in source.stores.values())
 
 
 def _choose(names: Sequence[str], given: Mapping[str, str]) -> dict[Backbone, Weights | None]:
@@ -197,7 +218,8 @@ def _choose(names: Sequence[str], given: Mapping[str, str]) -> dict[Backbone, We
     auto = tuple(names) == (config.AUTO,)
     problems: list[str] = []
     chosen: dict[Backbone, Weights | None] = {}
-    for name in registry.names() if auto else names:
+    together = [part for name in names for part in name.split("+")]
+    for name in registry.names() if auto else dict.fromkeys(together):
         try:
             backbone = registry.get(name)
             found = weights.find(backbone, given.get(name))
@@ -212,7 +234,7 @@ def _choose(names: Sequence[str], given: Mapping[str, str]) -> dict[Backbone, We
         problems += [
             f"weights: given for '{name}', which is not among backbones={','.join(names)}. Add or drop it."
             for name in given
-            if name not in names
+            if name not in together
         ]
     if not problems and not chosen:
         ways = "; ".join(f"{name}: {weights.how_to_get(registry.get(name))}" for name in registry.names())
@@ -222,6 +244,7 @@ def _choose(names: Sequence[str], given: Mapping[str, str]) -> dict[Backbone, We
     return chosen
 
 
-def _source(backbone: Backbone, ready: Weights) -> Source:
-    of = fingerprint(backbone, ready)
-    return Source(backbone, ready, FeatureStore(config.data_folder() / "features", of, backbone.width), of)
+def _source(backbone: Backbone, ready: Weights, views: Sequence[str] = (AS_IS,)) -> Source:
+    of = {view: fingerprint(backbone, ready, view) for view in views}
+    stores = {view: FeatureStore(config.data_folder() / "features", of[view], backbone.width) for view in views}
+    return Source(backbone, ready, stores[AS_IS], of[AS_IS], stores.get(MIRRORED))

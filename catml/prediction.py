@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from catml import screen, tracking
+from catml import screen
 from catml.errors import InputError
 from catml.photos.decode import DecodeError, open_upright, read_bytes
 from catml.photos.listing import PHOTO_SUFFIXES
+from catml.registration import load_model
 
 
 def show(photos: Sequence[str], model: str) -> None:
@@ -31,9 +32,7 @@ def show(photos: Sequence[str], model: str) -> None:
         except DecodeError as reason:
             problems.append(f"{path}: {reason}")
     if good:
-        screen.say(
-            table(good, tracking.load_model(model).predict(pd.DataFrame({"image": [str(path) for path in good]})))
-        )
+        screen.say(table(good, load_model(model).predict(pd.DataFrame({"image": [str(path) for path in good]}))))
     if problems:
         raise InputError(problems)
 

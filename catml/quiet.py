@@ -18,6 +18,7 @@ def settle(*names: str) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # seven would take minutes; catml tries again itself
     with _stderr_kept_back(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in names or ("tensorflow", "mlflow", "optuna"):

@@ -16,7 +16,8 @@ def show(result: Result, model: str, store: str) -> None:
     """Print the best heads of each backbone, the champion with its test, and how to look at it and use it."""
     screen.say("\nbest heads, by mean log loss over the folds\n" + leaders(result.trials))
     interval, champion = result.test_interval, result.champion
-    screen.say(f"\nchampion   trial {champion.number}: {champion.backbone}, {_head(champion)}")
+    heads = [f"trial {head.number}: {head.backbone}, {_head(head)}" for head in champion.heads]
+    screen.say(f"\nchampion   {'; '.join(heads)}{' (averaged)' if len(heads) > 1 else ''}")
     screen.say(
         f"test       {result.test_right} of {result.test_photos} right: {screen.percent(result.test_accuracy)}, "
         f"95 % interval {screen.percent(interval.low)} to {screen.percent(interval.high)}"

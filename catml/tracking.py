@@ -1,43 +1,77 @@
-"""The only calls of MLflow: runs, metrics, artifacts, the registry."""
+"""Runs, metrics and artifacts in MLflow."""
 
 import contextlib
-import io
 import os
+import re
 import sqlite3
 import time
 import warnings
-from collections.abc import Iterator, Mapping
-from importlib.metadata import version
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import mlflow
 import pandas as pd
+import requests
 from mlflow.data.pandas_dataset import from_pandas
-from mlflow.entities import Metric, Param, RunTag
-from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, Schema, TensorSpec
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
-from catml import __version__
-from catml.backbones.store import tensorflow_build
+from catml import __version__, config, screen
 from catml.config import EXPERIMENT
-from catml.errors import InputError
+from catml.delivery import Away, Delivery
 from catml.study.sweep import Trial
 
-# What the registered model needs where it is loaded, at the versions it was made with.
-REQUIRED = ("keras", "mlflow", "numpy", "pandas", "pillow")
+# How long, in seconds, a server that is away is waited for when nothing is left to do but to deliver.
+PATIENCE = config.tracking_patience()
+# What MLflow says of a server that can't be reached, or of a proxy in front of one.
+AWAY = re.compile(r"failed with exception|too many 50[234] error responses|failed with error code 50[234]")
 
 
 class Run:
-    """The parent run of a study."""
+    """The parent run of a study, and the deliveries to it.
 
-    def __init__(self, run: mlflow.ActiveRun) -> None:
+    What is logged goes through a thread, so that nobody waits for the store; where a server is away, it waits there
+    until the server is back. Nothing is lost with it: a study is on disk, and the same command delivers it.
+    """
+
+    def __init__(self, name: str) -> None:
         self._client = mlflow.MlflowClient()
-        self.id: str = run.info.run_id
-        self._experiment: str = run.info.experiment_id
+        self._delivery = Delivery(_is_away, _tell_away)
+        self._id = self._experiment = ""
+        self._known: set[str] = set()
+        self._delivery.put(lambda: self._start(name))
+
+    def _start(self, name: str) -> None:
+        run = mlflow.active_run()  # of this thread: there is one where an earlier try came no further
+        if run is None and "MLFLOW_RUN_ID" in os.environ:
+            run = mlflow.start_run()
+        elif run is None:
+            run = mlflow.start_run(experiment_id=_experiment(self._client), run_name=name)
+        self._client.set_tag(run.info.run_id, MLFLOW_RUN_NAME, name)
+        run = _with_reachable_artifacts(run)
         self._known = set(run.data.params)
+        self._id, self._experiment = run.info.run_id, run.info.experiment_id
+
+    @property
+    def id(self) -> str:
+        """The run's id, once all is delivered."""
+        self.deliver()
+        return self._id
+
+    def deliver(self) -> None:
+        """Wait until everything is where it belongs.
+
+        Raises:
+            Away: the server stayed away.
+        """
+        try:
+            self._delivery.wait(PATIENCE)
+        except Away as error:
+            raise Away(
+                f"the tracking server {store()} has been away for {PATIENCE:.0f} seconds ({error}). Nothing is lost: "
+                "when it is back, the same command delivers what is done and goes on from there."
+            ) from None
 
     def log(
         self,
@@ -46,22 +80,43 @@ class Run:
         tags: Mapping[str, object] | None = None,
     ) -> None:
         """Log in one batch. A param the run has already (`mlflow run` logs its own) is left as it is."""
-        new = {name: str(value) for name, value in (params or {}).items() if name not in self._known}
-        self._known |= set(new)
-        _log_batch(self._client, self.id, new, metrics or {}, tags or {})
+
+        def call() -> None:
+            new = {name: str(value) for name, value in (params or {}).items() if name not in self._known}
+            _log_batch(self._client, self._id, new, metrics or {}, tags or {})
+            self._known |= set(new)
+
+        self._delivery.put(call)
 
     def log_trial(self, trial: Trial, params: Mapping[str, object], metrics: Mapping[str, float]) -> None:
         """Log one trial as a child run: one call to make it, one with everything, one to end it."""
         name = f"{trial.number:03d} {trial.backbone} {trial.spec.shape if trial.spec.hidden else 'linear'}"
-        start = int(time.time() * 1000)
-        tags = {MLFLOW_PARENT_RUN_ID: self.id, MLFLOW_RUN_NAME: name}
-        child = self._client.create_run(self._experiment, start - int(trial.seconds * 1000), tags).info.run_id
-        _log_batch(self._client, child, params, metrics, {"trial": trial.number})
-        self._client.set_terminated(child, end_time=start)
+        end = int(time.time() * 1000)
+        tags = {MLFLOW_RUN_NAME: name, "trial": str(trial.number)}
+        tried: list[bool] = []
+
+        def call() -> None:
+            child = self._child(trial.number) if tried else None
+            tried.append(True)
+            if child is None:
+                start = end - int(trial.seconds * 1000)
+                parent = {MLFLOW_PARENT_RUN_ID: self._id}
+                child = self._client.create_run(self._experiment, start, tags | parent).info.run_id
+            _log_batch(self._client, child, params, metrics, {})
+            self._client.set_terminated(child, end_time=end)
+
+        self._delivery.put(call)
+
+    def _child(self, trial: int) -> str | None:
+        """Return the child that a call whose answer was lost may have made."""
+        found = self._client.search_runs(
+            [self._experiment], f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self._id}' and tags.trial = '{trial}'"
+        )
+        return found[0].info.run_id if found else None
 
     def log_text(self, text: str, name: str) -> None:
         """Keep a text as an artifact of the run."""
-        self._client.log_text(self.id, text, name)
+        self._delivery.put(lambda: self._client.log_text(self._id, text, name))
 
     def log_photos(self, splits: pd.DataFrame, name: str, source: Path) -> None:
         """Name the photos as the input of the run, with their digest, and keep which of them is where."""
@@ -72,71 +127,74 @@ class Run:
                 "ignore", message="The specified dataset source can be interpreted in multiple ways"
             )
             photos = from_pandas(splits, source=str(source.resolve()), targets="label", name=name)
-            mlflow.log_input(photos, context="training")
+        inputs = [DatasetInput(Dataset(**photos.to_dict()), [InputTag(MLFLOW_DATASET_CONTEXT, "training")])]
+        self._delivery.put(lambda: self._client.log_inputs(self._id, inputs))
 
     def end_killed(self, run_id: str) -> None:
         """End a run that the killed process of an earlier try could not end itself."""
-        with contextlib.suppress(mlflow.MlflowException):  # deleted since, or in another store
-            if self._client.get_run(run_id).info.status == "RUNNING" and run_id != self.id:
-                self._client.set_tag(run_id, "resumed_by", self.id)
-                self._client.set_terminated(run_id, "KILLED")
+
+        def call() -> None:
+            try:
+                if self._client.get_run(run_id).info.status == "RUNNING" and run_id != self._id:
+                    self._client.set_tag(run_id, "resumed_by", self._id)
+                    self._client.set_terminated(run_id, "KILLED")
+            except mlflow.MlflowException as error:  # deleted since, or in another store
+                if _is_away(error):
+                    raise
+
+        self._delivery.put(call)
+
+    def note(self, keep: Callable[[str], None]) -> None:
+        """Have the run's id kept as soon as there is one."""
+        self._delivery.put(lambda: keep(self._id))
+
+    def end(self, status: str) -> None:
+        """End the run, if the server is there."""
+        with contextlib.suppress(Exception):
+            self._delivery.put(lambda: self._client.set_terminated(self._id, status))
+            self._delivery.wait(0.0 if self._delivery.away else PATIENCE)
+        self._delivery.close()
 
 
 @contextlib.contextmanager
 def parent_run(name: str) -> Iterator[Run]:
     """Open the parent run: the one `mlflow run` has made, or a new one, in experiment `catml` unless told otherwise."""
-    if "MLFLOW_RUN_ID" not in os.environ and not (
-        os.environ.get("MLFLOW_EXPERIMENT_NAME") or os.environ.get("MLFLOW_EXPERIMENT_ID")
-    ):
-        mlflow.set_experiment(EXPERIMENT)
-        # Without it the page asks whether this is about language models.
-        mlflow.set_experiment_tag("mlflow.experimentKind", "custom_model_development")
-        started = mlflow.start_run(run_name=name)
-    else:
-        started = mlflow.start_run()
-        mlflow.set_tag(MLFLOW_RUN_NAME, name)
-    with started as run:
-        yield Run(_with_reachable_artifacts(run))
-
-
-def register(run: Run, folder: Path, labels: list[str], name: str, alias: str, tags: Mapping[str, object]) -> int:
-    """Log the classifier saved in `folder` as a model of the run, register it, and give it the alias.
-
-    Returns:
-        The version in the registry.
-    """
-    outputs: list[ColSpec | TensorSpec] = [ColSpec("string", "label"), ColSpec("double", "probability")]
-    outputs += [ColSpec("double", f"probability_{label}") for label in labels]
-    with warnings.catch_warnings():
-        # An example would make MLflow load the model and predict once more; the signature says what an example would.
-        warnings.filterwarnings("ignore", message=".*An input example was not provided.*")
-        logged = mlflow.pyfunc.log_model(
-            name="classifier",
-            python_model=str(Path(__file__).with_name("served_model.py")),
-            artifacts={"classifier": str(folder)},
-            code_paths=[str(Path(__file__).parent)],
-            signature=ModelSignature(Schema([ColSpec("string", "image")]), Schema(outputs)),
-            pip_requirements=[f"{package}=={version(package)}" for package in REQUIRED] + [tensorflow_build()],
-        )
-    with contextlib.redirect_stderr(io.StringIO()):  # "Successfully registered …": the command says it in its own words
-        registered = mlflow.register_model(logged.model_uri, name, tags={k: str(v) for k, v in tags.items()})
-    mlflow.MlflowClient().set_registered_model_alias(name, alias, registered.version)
-    return int(registered.version)
-
-
-def load_model(uri: str) -> Any:
-    """Load a logged or registered model; `predict` takes a data frame with the column `image`.
-
-    Raises:
-        InputError: there is none under that address.
-    """
+    run = Run(name)
     try:
-        return mlflow.pyfunc.load_model(uri)
-    except (mlflow.MlflowException, OSError) as error:
-        raise InputError(
-            f"model: nothing can be loaded from '{uri}' in {mlflow.get_tracking_uri()} "
-            f"({str(error).splitlines()[0]}). 'catml train' registers one."
-        ) from None
+        yield run
+        run.deliver()
+    except KeyboardInterrupt:
+        run.end("KILLED")
+        raise
+    except BaseException:
+        run.end("FAILED")
+        raise
+    run.end("FINISHED")
+
+
+def _experiment(client: mlflow.MlflowClient) -> str:
+    """Return the experiment to write to: what the environment says, or `catml`, made where it is missing."""
+    given = os.environ.get("MLFLOW_EXPERIMENT_ID")
+    if given:
+        return given
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    # Without it the page asks whether this is about language models.
+    tags = {"mlflow.experimentKind": "custom_model_development"} if name == EXPERIMENT else {}
+    return str(client.create_experiment(name, tags=tags))
+
+
+def _is_away(error: Exception) -> bool:
+    """Tell whether an error means that the tracking server, or its database, doesn't answer."""
+    if isinstance(error, mlflow.MlflowException):
+        return error.error_code == "TEMPORARILY_UNAVAILABLE" or AWAY.search(str(error)) is not None
+    return isinstance(error, requests.ConnectionError | requests.Timeout)
+
+
+def _tell_away(error: Exception) -> None:
+    screen.say(f"note       the tracking server {store()} doesn't answer; results are kept and delivered when it does")
 
 
 def store() -> str:

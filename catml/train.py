@@ -4,31 +4,29 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from catml import check, config, pipeline, screen, tracking
-from catml.backbones.store import digest, tensorflow_build
-from catml.classifier import Classifier, assemble, describe, keras_head
-from catml.errors import InputError
+from catml.champion import Champion, choose, refit
+from catml.classifier import Classifier, Description
 from catml.evaluation.intervals import Interval, cross_validation_se, wilson
 from catml.evaluation.metrics import log_loss
-from catml.heads.fit import fit_head
-from catml.heads.stack import HEADS_VERSION
+from catml.network import assemble, keras_head
 from catml.photos.scan import photos_hash
 from catml.photos.split import TEST, fold_indices, remember, split_hash
 from catml.pipeline import Found, Source
-from catml.study import space
-from catml.study.sweep import Sweep, Trial, alone, best
+from catml.preparation import Data, Prepared, load, prepare
+from catml.registration import register
+from catml.study.sweep import Trial
 
-# Rough, for the estimate on the screen: loading TensorFlow and the networks, and one trial on a few hundred photos.
-START_SECONDS, TRIAL_SECONDS, TRIAL_PHOTOS = 20.0, 0.6, 400
+# Rough, for the estimate on the screen: loading TensorFlow and the networks, and one head on one fold of a few hundred
+# photos.
+START_SECONDS, FIT_SECONDS, FIT_PHOTOS = 15.0, 0.02, 400
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class Result:
     """What a study came to."""
 
     trials: list[Trial]
-    champion: Trial
+    champion: Champion
     test_right: int
     test_photos: int
     test_log_loss: float
@@ -53,57 +51,65 @@ class Result:
         return wilson(self.test_right, self.test_photos)
 
 
-@dataclass(frozen=True)
-class Data:
-    """What the study works on: the split, class numbers, and each backbone's features, all in the same row order."""
-
-    splits: pd.DataFrame
-    labels: tuple[str, ...]
-    numbers: NDArray[np.int64]
-    features: dict[str, NDArray[np.float32]]
-
-    @property
-    def is_test(self) -> NDArray[np.bool_]:
-        """True where a photo is kept back for the test."""
-        return (self.splits["split"] == TEST).to_numpy()
-
-
-def train(found: Found, values: Mapping[str, Any]) -> Result:
+def train(found: Found, values: Mapping[str, Any]) -> Result | None:
     """Do the main job on what was found, as one MLflow run with a child run for each trial.
+
+    Where another process works on the same study, this one helps it, and leaves logging and the end to it.
 
     Args:
         found: checked photos and backbones.
         values: the command's parameters; all are logged.
 
     Returns:
-        All trials, the champion and its test.
+        All trials, the champion and its test; None where another process finishes the study.
     """
+    prepared = prepare(found, values)
+    trials, study_store = values["trials"], prepared.store
+    announce(prepared.found, prepared.splits, trials)
+    finished = study_store.finished
+    if not study_store.lead():
+        screen.say(f"study      another process leads {study_store.place}; this one helps it")
+        pipeline.extract(prepared.found)
+        sweep(prepared, load(prepared.found, prepared.splits), trials, None)
+        if not study_store.lead():
+            screen.say("study      complete; the process that leads it tests and registers")
+            return None
+        if study_store.finished != finished:
+            screen.say("study      complete; the process that led it has tested and registered")
+            study_store.follow()
+            return None
+    try:
+        return lead(prepared, values)
+    finally:
+        study_store.follow()
+
+
+def lead(prepared: Prepared, values: Mapping[str, Any]) -> Result:
+    """Work on the study, log it, and finish it: refit, one look at the test photos, registration."""
+    found, splits, study_store = prepared.found, prepared.splits, prepared.store
     trials, seed = values["trials"], values["seed"]
-    if values["cosine"]:
-        found = replace(found, checked=pipeline.group_by_features(found.checked, values["cosine"]))
-    splits, sides = pipeline.decide(found.checked, values["test_fraction"], seed)
-    announce(found, splits, trials)
-    journal = journal_of(splits, found.sources, seed)
-    with alone(journal), tracking.parent_run(f"{pipeline.name_of(found.checked)} {trials} trials") as run:
-        note = journal.with_suffix(".run")
-        if note.exists():
-            run.end_killed(note.read_text())
-        note.write_text(run.id)
+    with tracking.parent_run(f"{pipeline.name_of(found.checked)} {trials} trials") as run:
+        if study_store.run:
+            run.end_killed(study_store.run)
+        run.note(study_store.note_run)
         tags = {"split_hash": split_hash(splits), "photos_hash": photos_hash(found.table)}
         run.log(
             params={name: _as_given(value) for name, value in values.items()},
             tags=tags | {"weights": _weights_tag(found.sources)},
         )
         log_photos(run, found, splits)
-        if sides:
-            remember(splits, sides)
+        if prepared.sides:
+            remember(splits, prepared.sides)
         pipeline.extract(found)
-        data = load_data(found, splits)
-        swept = sweep(data, journal, trials, seed, run)
-        champion = best(swept)
-        run.log(trial_params(champion, seed), validation_metrics(champion), {"champion_trial": champion.number})
-        result = finish(run, found, data, swept, champion, seed, values["register_as"])
+        data = load(found, splits)
+        swept = sweep(prepared, data, trials, run)
+        champion = choose(swept, prepared.sweep(data.material), values["average"])
+        numbers = ", ".join(str(trial.number) for trial in champion.heads)
+        scores = validation_metrics(champion, prepared.folds)
+        run.log(champion.params | {"seed": seed}, scores, {"champion_trial": numbers})
+        result = finish(run, prepared, data, swept, champion, values)
         run.log_text(leaderboard(swept).to_csv(index=False), "leaderboard.csv")
+        study_store.finish()
     return result
 
 
@@ -119,38 +125,33 @@ def log_photos(run: tracking.Run, found: Found, splits: pd.DataFrame) -> None:
 
 def announce(found: Found, splits: pd.DataFrame, trials: int) -> None:
     """Say what was found and how long it will take, before any work."""
-    seconds = START_SECONDS + pipeline.announce(found) + trials * TRIAL_SECONDS * max(1, len(splits) / TRIAL_PHOTOS)
-    test = int(splits["split"].eq(TEST).sum())
+    test, fits = int(splits["split"].eq(TEST).sum()), trials * len(fold_indices(splits))
+    seconds = START_SECONDS + pipeline.announce(found) + fits * FIT_SECONDS * max(1, len(splits) / FIT_PHOTOS)
     folds = splits["split"].nunique() - 1
-    screen.say(f"split      {len(splits) - test} to learn from, in {folds} folds; {test} kept back for one test")
+    repeats = len(fold_indices(splits)) // folds
+    often = "" if repeats == 1 else f", {repeats} times over"
+    screen.say(f"split      {len(splits) - test} to learn from, in {folds} folds{often}; {test} kept back for one test")
     screen.say(f"study      {trials} trials; all in all about {screen.duration(seconds)}\n")
 
 
-def load_data(found: Found, splits: pd.DataFrame) -> Data:
-    """Read the features of all photos from the store."""
-    labels = tuple(sorted(splits["label"].unique()))
-    numbers = splits["label"].map({label: number for number, label in enumerate(labels)}).to_numpy(np.int64)
-    keys = splits["pixels_sha256"].tolist()
-    features = {s.backbone.name: s.store.read(keys) for s in found.sources}
-    dead = [name for name, matrix in features.items() if np.ptp(matrix, axis=0).max() <= 1e-6 * np.abs(matrix).max()]
-    if dead:
-        raise InputError([f"{name}: gives equal features for all photos. Its weights are damaged." for name in dead])
-    return Data(splits, labels, numbers, features)
-
-
-def sweep(data: Data, journal: Path, trials: int, seed: int, run: tracking.Run) -> list[Trial]:
-    """Run the study, or what is left of it, and log every trial as a child run."""
-    study = Sweep(data.features, data.numbers, fold_indices(data.splits), seed, journal)
-    done = study.done()[:trials]
+def sweep(prepared: Prepared, data: Data, trials: int, run: tracking.Run | None) -> list[Trial]:
+    """Run the study, or what is left of it, and log every trial as a child run where there is a run."""
+    study = prepared.sweep(data.material)
+    size = study.size(trials)
+    if size < trials:
+        screen.say(f"study      the space has {size} heads: all of them are tried")
+    done = study.done()[:size]
     if done:
-        screen.say(f"study      {len(done)} of {trials} trials are at hand in {journal}; delete it to begin anew")
-    untried = study.backbones[trials:]
+        screen.say(f"study      {len(done)} of {size} trials are at hand in {prepared.store.place}")
+    untried = study.backbones[size:]
     if untried:
         screen.say(f"note       too few trials to try {', '.join(untried)}")
-    with tqdm(total=trials, desc="trying heads", unit="head") as bar:
+    with tqdm(total=size, desc="trying heads", unit="head") as bar:
 
         def log(trial: Trial) -> None:
-            run.log_trial(trial, trial_params(trial, seed), validation_metrics(trial) | {"seconds": trial.seconds})
+            if run is not None:
+                metrics = validation_metrics(trial, prepared.folds) | {"seconds": trial.seconds}
+                run.log_trial(trial, trial_params(trial, prepared.seed), metrics)
             bar.update()
 
         for trial in done:
@@ -158,74 +159,79 @@ def sweep(data: Data, journal: Path, trials: int, seed: int, run: tracking.Run) 
         return study.run(trials, log)
 
 
-def journal_of(splits: pd.DataFrame, sources: Sequence[Source], seed: int) -> Path:
-    """Return a study's file, named by the digest of everything its results depend on but the number of trials."""
-    depends_on = {
-        "split": split_hash(splits),
-        "features": [s.store.folder.name for s in sources],
-        "seed": seed,
-        "space": space.description(),
-        "heads": HEADS_VERSION,
-        "versions": [tensorflow_build(), *(version(p) for p in ("numpy", "optuna", "scikit-learn", "scipy"))],
-    }
-    return config.data_folder() / "studies" / f"{digest(depends_on)}.journal"
-
-
 def trial_params(trial: Trial, seed: int) -> dict[str, object]:
     """Return what a trial's run is told by."""
     return {"backbone": trial.backbone, **trial.spec.params(), "seed": seed}
 
 
-def validation_metrics(trial: Trial) -> dict[str, float]:
-    """Return means over the folds with their standard errors."""
-    test_share = 1 / (len(trial.log_losses) - 1)
+def validation_metrics(scored: Trial | Champion, folds: int) -> dict[str, float]:
+    """Return means over all folds with their standard errors; `folds` are those of one repeat."""
+    test_share = 1 / (folds - 1)
     return {
-        "val_accuracy": trial.accuracy,
-        "val_accuracy_se": cross_validation_se(trial.accuracies, test_share),
-        "val_log_loss": trial.log_loss,
-        "val_log_loss_se": cross_validation_se(trial.log_losses, test_share),
+        "val_accuracy": float(np.mean(scored.accuracies)),
+        "val_accuracy_se": cross_validation_se(scored.accuracies, test_share),
+        "val_log_loss": float(np.mean(scored.log_losses)),
+        "val_log_loss_se": cross_validation_se(scored.log_losses, test_share),
     }
 
 
 def finish(
     run: tracking.Run,
-    found: Found,
+    prepared: Prepared,
     data: Data,
     trials: list[Trial],
-    champion: Trial,
-    seed: int,
-    register_as: str,
+    champion: Champion,
+    values: Mapping[str, Any],
 ) -> Result:
     """Refit the champion on all photos but the test's, look at those once, and register the classifier."""
-    source = next(s for s in found.sources if s.backbone.name == champion.backbone)
-    features, test = data.features[champion.backbone], data.is_test
-    layers = fit_head(features[~test], data.numbers[~test], champion.spec, len(data.labels), seed)
-    probabilities = keras_head(layers, champion.spec).predict_on_batch(features[test])
-    right = int((probabilities.argmax(axis=1) == data.numbers[test]).sum())
-    result = Result(trials, champion, right, int(test.sum()), log_loss(probabilities, data.numbers[test]), None)
+    test, material = data.is_test, data.material
+    heads = refit(champion, material, ~test, prepared.seed)
+    answers = material.labels[test]
+    given = [
+        keras_head(head.layers, head.spec).predict_on_batch(material.features["+".join(head.backbones)][test])
+        for head in heads
+    ]
+    probabilities = np.mean(given, axis=0)
+    right = int((probabilities.argmax(axis=1) == answers).sum())
+    result = Result(trials, champion, right, int(test.sum()), log_loss(probabilities, answers), None)
     metrics = {
         "test_accuracy": result.test_accuracy,
         "test_accuracy_low": result.test_interval.low,
         "test_accuracy_high": result.test_interval.high,
         "test_log_loss": result.test_log_loss,
     }
+    run.deliver()  # a look that can't be counted must not be taken
     looks = 1 + tracking.earlier_tests(split_hash(data.splits))
     run.log(metrics=metrics, tags={"test_evaluations": looks})
     if looks > 1:
         before = "once" if looks == 2 else f"{looks - 1} times"
         screen.say(f"note       these test photos were looked at {before} before: each look makes them less of a test")
-    size, name = source.backbone.input_size, source.backbone.name
-    description = describe(data.labels, size, name, champion.spec, source.fingerprint)
-    network = assemble(source.load(), layers, champion.spec)
-    classifier = Classifier(network, replace(description, metrics=metrics))
-    tags = {"backbone": name, "hidden": champion.spec.shape, **{k: f"{v:.4f}" for k, v in metrics.items()}}
+    used = dict.fromkeys(name for head in heads for name in head.backbones)
+    sources = {source.backbone.name: source for source in prepared.found.sources if source.backbone.name in used}
+    network = assemble({name: source.load() for name, source in sources.items()}, heads, mirrored=values["mirrored"])
+    description = Description(
+        data.labels,
+        tuple(sorted({source.backbone.input_size for source in sources.values()})),
+        tuple("+".join(head.backbones) for head in heads),
+        tuple(head.spec.params() for head in heads),
+        values["mirrored"],
+        {name: dict(source.fingerprint) for name, source in sources.items()},
+        metrics,
+    )
+    tags = {"backbone": champion.backbone, "hidden": champion.params["hidden"]}
     with tempfile.TemporaryDirectory() as folder:
-        classifier.save(Path(folder) / "classifier")
-        if source.weights.is_random:
-            screen.say(f"not registered: {name} has random weights, which are for tests only")
-        elif register_as:
-            number = tracking.register(
-                run, Path(folder) / "classifier", list(data.labels), register_as, config.CHAMPION, tags
+        Classifier(network, description).save(Path(folder) / "classifier")
+        random = [name for name, source in sources.items() if source.weights.is_random]
+        if random:
+            screen.say(f"not registered: {random[0]} has random weights, which are for tests only")
+        elif values["register_as"]:
+            number = register(
+                run.id,
+                Path(folder) / "classifier",
+                list(data.labels),
+                values["register_as"],
+                config.CHAMPION,
+                tags | {name: f"{value:.4f}" for name, value in metrics.items()},
             )
             return replace(result, version=number)
     return result

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from catml.classifier import Classifier, Description, assemble, describe, keras_head, load
+from catml.classifier import Classifier, Description, load
 from catml.errors import InputError
 from catml.heads.fit import fit_head
 from catml.heads.spec import HeadSpec
+from catml.network import Head, assemble
 from catml.photos.decode import decode
 
 SIZE, WIDTH = 8, 12
 LABELS = ("apple", "käse", "zebra")
-LINEAR = HeadSpec((), "common", 0.1)
 HIDDEN = HeadSpec((6, 4), "each", 1e-3, 0.5, 1e-2, 3)
 
 
@@ -35,8 +35,11 @@ def make(spec=HIDDEN):
     generator = np.random.default_rng(0)
     labels = np.arange(30) % len(LABELS)
     features = generator.normal(size=(30, WIDTH)).astype(np.float32) + np.eye(3, WIDTH, dtype=np.float32)[labels]
-    layers = fit_head(features, labels, spec, len(LABELS), 42)
-    return Classifier(assemble(backbone(), layers, spec), describe(LABELS, SIZE, "toy", spec, {"weights": "none"}))
+    head = Head(("toy",), fit_head(features, labels, spec, len(LABELS), 42), spec)
+    description = Description(
+        LABELS, (SIZE,), ("toy",), (spec.params(),), False, {"toy": {"weights": "none"}}, {"a": 1}
+    )
+    return Classifier(assemble({"toy": backbone()}, [head]), description)
 
 
 @pytest.fixture(scope="module")
@@ -63,29 +66,24 @@ def pixels(count=5):
     return np.stack([decode(photo(seed), SIZE) for seed in range(count)])
 
 
-@pytest.mark.parametrize("spec", [LINEAR, HIDDEN], ids=["linear", "hidden"])
-def test_network_is_backbone_and_head(spec):
-    generator = np.random.default_rng(1)
-    layers = fit_head(generator.normal(size=(30, WIDTH)).astype(np.float32), np.arange(30) % 3, spec, 3, 42)
-    features = backbone().predict_on_batch(pixels())
-    expected = keras_head(layers, spec).predict_on_batch(features)
-    found = assemble(backbone(), layers, spec).predict_on_batch(pixels())
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
-
-
 def test_saved_and_loaded(classifier, saved):
     again = load(saved)
     assert again.description == classifier.description
-    np.testing.assert_array_equal(again.probabilities(pixels()), classifier.probabilities(pixels()))
+    np.testing.assert_array_equal(again.probabilities([pixels()]), classifier.probabilities([pixels()]))
 
 
 def test_what_lies_on_disk(classifier, saved):
     assert sorted(path.name for path in saved.iterdir()) == ["classifier.json", "classifier.keras"]
     described = json.loads((saved / "classifier.json").read_text())
-    assert described["labels"] == ["apple", "käse", "zebra"]
-    assert described["input_size"] == SIZE
-    assert described["head"] == HIDDEN.params()
+    assert described == {
+        "labels": ["apple", "käse", "zebra"],
+        "input_sizes": [SIZE],
+        "backbones": ["toy"],
+        "heads": [HIDDEN.params()],
+        "mirrored": False,
+        "fingerprints": {"toy": {"weights": "none"}},
+        "metrics": {"a": 1},
+    }
 
 
 def test_keras_alone_opens_it(classifier, saved, tmp_path):
@@ -99,16 +97,16 @@ def test_keras_alone_opens_it(classifier, saved, tmp_path):
     )
     files = [saved / "classifier.keras", tmp_path / "pixels.npy", tmp_path / "out.npy"]
     subprocess.run([sys.executable, "-c", code, *map(str, files)], check=True, cwd=tmp_path)
-    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), classifier.probabilities(pixels()), atol=1e-6)
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), classifier.probabilities([pixels()]), atol=1e-6)
 
 
 def test_dropout_is_off(classifier):
-    np.testing.assert_array_equal(classifier.probabilities(pixels()), classifier.probabilities(pixels()))
+    np.testing.assert_array_equal(classifier.probabilities([pixels()]), classifier.probabilities([pixels()]))
 
 
 def test_prediction(classifier):
     answer = classifier.predict([photo(seed) for seed in range(5)])
-    probabilities = classifier.probabilities(pixels())
+    probabilities = classifier.probabilities([pixels()])
     assert list(answer.columns) == [
         "label", "probability", "probability_apple", "probability_käse", "probability_zebra",
     ]  # fmt: skip
@@ -175,8 +173,3 @@ def test_every_broken_photo_is_named(classifier, tmp_path):
         "row 6, photo: not an image of a known format",
         "row 7, photo: expected bytes, a path or base64 text, got NoneType",
     ]
-
-
-def test_description_holds_what_it_is_given():
-    description = describe(["b", "a"], 8, "toy", LINEAR, {"x": 1})
-    assert description == Description(("b", "a"), 8, "toy", LINEAR.params(), {"x": 1}, {})

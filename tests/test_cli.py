@@ -9,7 +9,10 @@ from catml import __version__, config
 from catml.cli import main, parse
 from catml.errors import InputError
 
-TRAIN = "photos, skip_broken, cosine, backbones, weights, trials, seed, test_fraction, register_as"
+TRAIN = (
+    "photos, skip_broken, cosine, backbones, weights, mirrored, trials, repeats, space, average, memory, storage, "
+    "seed, test_fraction, register_as"
+)
 HEAVY = ("tensorflow", "keras", "mlflow", "optuna", "sklearn", "pandas", "PIL", "numpy")
 
 
@@ -107,16 +110,17 @@ def test_predict_without_photos():
         ),
         (
             ["extract", "--trials=5"],
-            ["extract has no parameter 'trials'. It has photos, skip_broken, backbones, weights."],
+            ["extract has no parameter 'trials'. It has photos, skip_broken, backbones, weights, mirrored."],
         ),
         (["train", "my-photos"], ["train: 'my-photos' is not understood. Parameters are given as --name value."]),
         (
             ["extract", "--phots", "x", "stray", "--backbones", ","],
             [
                 "extract has no parameter 'phots'. Did you mean 'photos'? "
-                "It has photos, skip_broken, backbones, weights.",
+                "It has photos, skip_broken, backbones, weights, mirrored.",
                 "extract: 'stray' is not understood. Parameters are given as --name value.",
-                "backbones: expected 'auto' alone, or names of backbones separated by commas, got ','.",
+                "backbones: expected 'auto' alone, or names of backbones separated by commas; 'a+b' uses the features "
+                "of both, got ','.",
             ],
         ),
     ],

@@ -13,11 +13,18 @@ DEFAULTS = {
     "cosine": None,
     "backbones": ("auto",),
     "weights": "",
+    "mirrored": False,
     "trials": 40,
+    "repeats": 2,
+    "space": "",
+    "average": 1,
+    "memory": 4.0,
+    "storage": "",
     "seed": 42,
     "test_fraction": 0.2,
     "register_as": "catml",
 }
+NAMES = "backbones: expected 'auto' alone, or names of backbones separated by commas; 'a+b' uses the features of both"
 
 
 def test_defaults():
@@ -41,6 +48,14 @@ def test_every_default_is_accepted(command):
         ("test_fraction", ".5", 0.5),
         ("test_fraction", "0.05", 0.05),
         ("backbones", "xception, nasnetlarge,xception,", ("xception", "nasnetlarge")),
+        ("backbones", " xception + nasnetlarge ,xception", ("xception+nasnetlarge", "xception")),
+        ("backbones", "a+b,b+a,a+b", ("a+b", "b+a")),
+        ("mirrored", "yes", True),
+        ("repeats", "1", 1),
+        ("average", "20", 20),
+        ("memory", ".1", 0.1),
+        ("space", " hidden=0; dropout=0 ", "hidden=0; dropout=0"),
+        ("storage", " postgresql://me:secret@there/study ", "postgresql://me:secret@there/study"),
         ("photos", " my cats ", "my cats"),
         ("register_as", "", ""),
         ("register_as", "two cats", "two cats"),
@@ -70,11 +85,22 @@ def test_accepted(name, text, value):
         ("test_fraction", "0.6", "test_fraction: expected a number from 0.05 to 0.5, got '0.6'."),
         ("test_fraction", "20%", "test_fraction: expected a number from 0.05 to 0.5, got '20%'."),
         ("test_fraction", "nan", "test_fraction: expected a number from 0.05 to 0.5, got 'nan'."),
-        ("backbones", " , ", "backbones: expected 'auto' alone, or names of backbones separated by commas, got ' , '."),
+        *(
+            ("backbones", text, f"{NAMES}, got '{text}'.")
+            for text in (" , ", "auto,xception", "auto+xception", "xception+xception", "xception+", "+", "a,b++c")
+        ),
+        ("mirrored", "left", "mirrored: expected true or false, got 'left'."),
+        ("repeats", "0", "repeats: expected a whole number from 1, got '0'."),
+        ("repeats", "101", "repeats: expected a whole number up to 100, got '101'."),
+        ("average", "21", "average: expected a whole number up to 20, got '21'."),
+        ("memory", "0.05", "memory: expected gigabytes, a number from 0.1, got '0.05'."),
+        ("memory", "4 GB", "memory: expected gigabytes, a number from 0.1, got '4 GB'."),
+        ("memory", "nan", "memory: expected gigabytes, a number from 0.1, got 'nan'."),
         (
-            "backbones",
-            "auto,xception",
-            "backbones: expected 'auto' alone, or names of backbones separated by commas, got 'auto,xception'.",
+            "storage",
+            "sqlite:///study.db",
+            "storage: expected postgresql://USER@HOST/DATABASE, or nothing for a file in the data folder, "
+            "got 'sqlite:///study.db'.",
         ),
         ("photos", " ", "photos: expected a folder, a table, or 'sample', got ' '."),
         ("skip_broken", "maybe", "skip_broken: expected true or false, got 'maybe'."),

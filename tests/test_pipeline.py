@@ -5,9 +5,10 @@ import shutil
 import pytest
 
 from catml import cli, config, pipeline
+from catml.backbones.extract import MIRRORED
+from catml.backbones.store import AS_IS
 from catml.errors import InputError
 from catml.photos.findings import group_notes
-from catml.study.sweep import alone
 
 VALUES = {"backbones": ("efficientnet-lite0",), "weights": ""}
 
@@ -119,16 +120,33 @@ def test_groups_by_features_keep_given_groups_and_labels_apart(photos):
     assert everything.loc[everything["group"] == "mine", "path"].isin(["cat/cat00.png", "cat/cat01.png"]).sum() == 2
 
 
-def test_two_processes_never_work_on_one_study(tmp_path):
-    journal = tmp_path / "studies" / "one.journal"
-    with (
-        alone(journal),
-        pytest.raises(InputError, match="another process works on this study"),
-        alone(journal),
-    ):
-        pass
-    with alone(journal):
-        pass
+def test_sets_of_backbones_share_their_sources(photos):
+    names = ("efficientnet-lite0", "efficientnet-lite2+efficientnet-lite0")
+    found = pipeline.find({"photos": str(photos), "backbones": names, "weights": "efficientnet-lite2=random"})
+    assert [source.backbone.name for source in found.sources] == ["efficientnet-lite0", "efficientnet-lite2"]
+    assert found.sets == {
+        "efficientnet-lite0": ("efficientnet-lite0",),
+        "efficientnet-lite2+efficientnet-lite0": ("efficientnet-lite2", "efficientnet-lite0"),
+    }
+
+
+def test_weights_may_be_given_for_a_part_of_a_set_and_no_other(photos):
+    values = {"photos": str(photos), "backbones": ("efficientnet-lite0+xeption",), "weights": "nasnetlarge=random"}
+    unknown, misplaced = problems_of(values)
+    assert unknown.startswith("backbones: no 'xeption'. Did you mean 'xception'?")
+    assert misplaced == (
+        "weights: given for 'nasnetlarge', which is not among backbones=efficientnet-lite0+xeption. Add or drop it."
+    )
+
+
+def test_mirror_images_have_a_store_of_their_own(photos, capsys):
+    (plain,) = pipeline.find(VALUES | {"photos": str(photos)}).sources
+    found = pipeline.find(VALUES | {"photos": str(photos), "mirrored": True})
+    (both,) = found.sources
+    assert (list(plain.stores), list(both.stores)) == ([AS_IS], [AS_IS, MIRRORED])
+    assert plain.store.folder == both.store.folder != both.mirrored.folder
+    pipeline.announce(found)
+    assert "features of 0 photos and their mirror images at hand, 48 to extract" in capsys.readouterr().out
 
 
 def test_trouble_of_the_machine_is_one_line(photos, tmp_path, monkeypatch, capsys):

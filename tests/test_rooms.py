@@ -24,12 +24,15 @@ ROOMS = {
         "catml.backbones", "catml.photos", "catml.errors", "catml.files",
     },
     "catml.heads": {"numpy", "sklearn", "threadpoolctl", "keras", "tensorflow", "catml.heads", "catml.evaluation"},
-    "catml.study": {"numpy", "optuna", "catml.study", "catml.heads", "catml.errors"},
+    "catml.study": {"numpy", "optuna", "psycopg", "sqlalchemy", "yaml", "catml.study", "catml.heads", "catml.errors"},
+    "catml.delivery": {"catml.errors"},
+    "catml.network": {"keras", "catml.heads"},
     "catml.evaluation": {"numpy", "scipy", "sklearn", "matplotlib", "catml.evaluation"},
 }  # fmt: skip
 # Who may import what only a few may.
 KEEPERS = {
-    "mlflow": {"catml.tracking", "catml.served_model", "catml.environment"},
+    "mlflow": {"catml.tracking", "catml.registration", "catml.served_model", "catml.environment"},
+    "psycopg": {"catml.study.store"},
     "optuna": {"catml.study"},
     "pickle": {"catml.backbones.pth"},
 }

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from catml.backbones.registry import Backbone
-from catml.backbones.store import FeatureStore
+from catml.backbones.store import AS_IS, FeatureStore
 from catml.errors import InputError
 from catml.photos.decode import DecodeError, Pixels, decode, read_bytes
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
+MIRRORED = "mirrored"  # the view that is the photo's mirror image
 PHOTOS_PER_PART = 4 * BATCH  # what is lost at most when the process is killed
 
 
@@ -42,6 +43,7 @@ def extract_missing(
     backbone: Backbone,
     load: Callable[[], "keras.Model"],
     store: FeatureStore,
+    view: str = AS_IS,
     *,
     progress: bool = True,
 ) -> int:
@@ -53,6 +55,7 @@ def extract_missing(
         backbone: what to compute them with.
         load: gives the network with its weights; not called where nothing is missing.
         store: where they go; parts written before an interruption are kept.
+        view: what is shown of each photo, itself or its mirror image; `store` is for this view.
         progress: whether to show a bar.
 
     Returns:
@@ -68,18 +71,23 @@ def extract_missing(
     paths = [folder / path for path in todo["path"]]
     pixels = prefetch(lambda path: _decoded(path, backbone.input_size), paths)
     rows = zip(todo["pixels_sha256"], pixels, strict=True)
-    with tqdm(total=len(todo), desc=f"{backbone.name}: extracting", unit="photo", disable=not progress) as bar:
+    with tqdm(total=len(todo), desc=_doing(backbone, view), unit="photo", disable=not progress) as bar:
         for part in _chunks(rows, PHOTOS_PER_PART):
             keys = [key for key, _ in part]
             features = np.empty((len(part), backbone.width), np.float32)
             for start in range(0, len(part), BATCH):
                 batch = np.stack([photo for _, photo in part[start : start + BATCH]])
+                batch = batch[:, :, ::-1] if view == MIRRORED else batch
                 features[start : start + BATCH] = network(batch)
                 bar.update(len(batch))
             if not np.isfinite(features).all():
                 raise InputError(f"{backbone.name}: gives features that are not numbers. Its weights are damaged.")
             store.append(keys, features)
     return len(todo)
+
+
+def _doing(backbone: Backbone, view: str) -> str:
+    return f"{backbone.name}: extracting" + ("" if view == AS_IS else f", {view}")
 
 
 def compiled(network: "keras.Model") -> Callable[[Pixels], NDArray[np.float32]]:
@@ -90,6 +98,7 @@ def compiled(network: "keras.Model") -> Callable[[Pixels], NDArray[np.float32]]:
     traced = tf.function(
         lambda pixels: network(pixels, training=False),
         input_signature=[tf.TensorSpec((BATCH, size, size, 3), tf.uint8)],
+        autograph=False,
     )
 
     def run(pixels: Pixels) -> NDArray[np.float32]:

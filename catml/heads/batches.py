@@ -1,4 +1,4 @@
-"""What a stack of heads is trained on: sets of photos, each held once, and the order in which each head takes them."""
+"""What a stack of heads is trained on: photos, each held once, and the order in which each head takes them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+HELD_OUT_BATCH = 512  # validation photos scored at once
 
 
 @dataclass(frozen=True)
@@ -28,63 +30,66 @@ class Task:
 
 
 class Photos:
-    """The photos of all tasks, each array once however many tasks hold it, and which of them is whose."""
+    """The photos of all tasks in one table, each array once however many tasks hold it, and which of them is whose.
+
+    Attributes:
+        inputs: tensor (rows, width), zeros on the right where an array has fewer columns.
+        labels: tensor (rows,).
+        counts: training photos of each task, tensor (heads,).
+        first_rows: where each task's training photos begin, shape (heads,).
+        held_out: rows of validation photos, tensor (batches, heads, photos), and `held_out_counts` (heads,).
+    """
 
     def __init__(self, tasks: Sequence[Task], width: int) -> None:
         import tensorflow as tf
 
-        distinct = {id(task.inputs): task for task in tasks}
-        numbers = {key: number for number, key in enumerate(distinct)}
-        self.places = tf.constant([numbers[id(task.inputs)] for task in tasks], tf.int32)
-        none = (np.empty((0, width)), np.empty(0, np.int32))
-        inputs, labels, _ = _padded([(task.inputs, task.labels) for task in distinct.values()], width)
-        self.held_out = _padded([task.validation or none for task in distinct.values()], width)
-        self._first_rows = (self.places * tf.shape(inputs)[1])[None, :, None]
-        self._inputs, self._labels = tf.reshape(inputs, [-1, width]), tf.reshape(labels, [-1])
-
-    def fetch(self, rows: NDArray[np.int32]) -> tuple[Any, Any]:
-        """Return photos and labels, shape (steps, heads, batch, …), of rows within each head's own photos."""
-        import tensorflow as tf
-
-        found = tf.constant(rows) + self._first_rows
-        return tf.gather(self._inputs, found), tf.gather(self._labels, found)
+        parts: dict[int, tuple[NDArray[Any], NDArray[Any]]] = {}
+        for task in tasks:
+            parts[id(task.inputs)] = (task.inputs, task.labels)
+            if task.validation is not None:
+                parts[id(task.validation[0])] = task.validation
+        sizes = [len(labels) for _, labels in parts.values()]
+        begins = dict(zip(parts, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
+        # Rounded up, as everything that has a size: folds that differ by a photo or two share a compiled program.
+        inputs = np.zeros((round_up(sum(sizes), 64), width), np.float32)
+        labels = np.zeros(len(inputs), np.int32)
+        for key, (part, answers) in parts.items():
+            inputs[begins[key] : begins[key] + len(part), : part.shape[1]] = part
+            labels[begins[key] : begins[key] + len(part)] = answers
+        self.inputs, self.labels = tf.constant(inputs), tf.constant(labels)
+        self.counts = tf.constant([len(task.labels) for task in tasks], tf.int32)
+        self.first_rows = np.array([begins[id(task.inputs)] for task in tasks], np.int32)
+        held_out = [0 if task.validation is None else len(task.validation[1]) for task in tasks]
+        self.held_out_counts = tf.constant(held_out, tf.int32)
+        longest = round_up(max(1, *held_out), 16)
+        at_once = min(longest, HELD_OUT_BATCH)
+        rows = np.zeros((len(tasks), round_up(longest, at_once)), np.int32)
+        for head, task in enumerate(tasks):
+            if task.validation is not None:
+                rows[head, : held_out[head]] = begins[id(task.validation[0])] + np.arange(held_out[head])
+        self.held_out = tf.constant(rows.reshape(len(tasks), -1, at_once).swapaxes(0, 1).copy())
 
 
 class Orders:
-    """Each head's photos in a new order every epoch, from its own seed; idle heads have none."""
+    """Each head's photos in a new order every epoch, from its own seed."""
 
-    def __init__(self, tasks: Sequence[Task], heads: int, batch: int, steps: int) -> None:
-        self._generators = [np.random.default_rng([task.seed, 1]) for task in tasks[:heads]]
-        self._counts = [len(task.labels) for task in tasks[:heads]]
-        self._shape = (len(tasks), steps, batch)
-        present = np.zeros((len(tasks), steps * batch), np.float32)
-        for head, count in enumerate(self._counts):
-            present[head, :count] = 1
-        self._present = present.reshape(self._shape).swapaxes(0, 1).copy()
+    def __init__(self, tasks: Sequence[Task], first_rows: NDArray[np.int32], batch: int, steps: int) -> None:
+        self._generators = [np.random.default_rng([task.seed, 1]) for task in tasks]
+        self._counts = [len(task.labels) for task in tasks]
+        self._first_rows = first_rows
+        self._batch, self._steps = batch, steps
 
-    def next_epoch(self) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Return rows of each head's photos, shape (steps, heads, batch), and 1 where a place is taken."""
-        order = np.zeros((self._shape[0], self._shape[1] * self._shape[2]), np.int32)
+    def next_epochs(self, epochs: int) -> NDArray[np.int32]:
+        """Return rows of `Photos.inputs`, shape (epochs, steps, heads, batch); places beyond a head's photos hold 0."""
+        rows = np.zeros((epochs, len(self._counts), self._steps * self._batch), np.int32)
         for head, (generator, count) in enumerate(zip(self._generators, self._counts, strict=True)):
-            order[head, :count] = generator.permutation(count)
-        return order.reshape(self._shape).swapaxes(0, 1).copy(), self._present
+            for epoch in range(epochs):
+                rows[epoch, head, :count] = generator.permutation(count)
+            rows[:, head, :count] += self._first_rows[head]
+        shape = (epochs, len(self._counts), self._steps, self._batch)
+        return rows.reshape(shape).swapaxes(1, 2).copy()
 
 
 def round_up(number: int, multiple: int) -> int:
     """Return the smallest multiple that is not below the number."""
     return -(-number // multiple) * multiple
-
-
-def _padded(parts: Sequence[tuple[NDArray[Any], NDArray[Any]]], width: int) -> tuple[Any, Any, Any]:
-    """Stack (coordinates, labels) of different sizes: zeros to the right and below, and 1 where a row is real."""
-    import tensorflow as tf
-
-    rows = max(len(labels) for _, labels in parts)
-    inputs = np.zeros((len(parts), rows, width), np.float32)
-    labels = np.zeros((len(parts), rows), np.int32)
-    present = np.zeros((len(parts), rows), np.float32)
-    for number, (part, answers) in enumerate(parts):
-        inputs[number, : len(part), : part.shape[1]] = part
-        labels[number, : len(part)] = answers
-        present[number, : len(part)] = 1
-    return tf.constant(inputs), tf.constant(labels), tf.constant(present)

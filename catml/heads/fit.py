@@ -7,24 +7,56 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catml.evaluation.metrics import accuracy, log_loss, softmax
-from catml.heads.batches import Task
-from catml.heads.geometry import Coordinates, fit_geometry
+from catml.heads.batches import Task, round_up
+from catml.heads.geometry import Coordinates, Geometry, fit_geometry
 from catml.heads.linear import fit_linear
 from catml.heads.spec import HeadSpec, Layer
-from catml.heads.stack import train_stack
+from catml.heads.stack import Trained, stack_bytes, train_stack
+from catml.heads.threads import one_thread
 
 Labels = NDArray[np.integer]
+# Folds whose coordinates take more are turned anew for every head, which then takes longer than that.
+KEPT_BYTES = 256 * 2**20
+# Folds are trained together as long as weights and photos take no more. It decides what is computed, to the last bit,
+# so it is no setting.
+STACK_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
 class Fold:
     """One fold, turned onto the span of its own training photos."""
 
-    training: Coordinates
-    training_labels: Labels
-    validation: Coordinates
-    validation_labels: Labels
-    width: int
+    geometry: Geometry
+    features: NDArray[np.float32]
+    labels: Labels
+    training_rows: NDArray[np.intp]
+    validation_rows: NDArray[np.intp]
+    kept: tuple[Coordinates, Coordinates] | None
+
+    @property
+    def training(self) -> Coordinates:
+        """Coordinates of the training photos, shape (n, r)."""
+        return self.geometry.coordinates(self.features[self.training_rows]) if self.kept is None else self.kept[0]
+
+    @property
+    def validation(self) -> Coordinates:
+        """Coordinates of the validation photos, shape (m, r)."""
+        return self.geometry.coordinates(self.features[self.validation_rows]) if self.kept is None else self.kept[1]
+
+    @property
+    def width(self) -> int:
+        """How many raw features there are."""
+        return int(self.features.shape[1])
+
+    @property
+    def training_labels(self) -> Labels:
+        """Class numbers of the training photos."""
+        return self.labels[self.training_rows]
+
+    @property
+    def validation_labels(self) -> Labels:
+        """Class numbers of the validation photos."""
+        return self.labels[self.validation_rows]
 
 
 @dataclass(frozen=True)
@@ -41,20 +73,25 @@ def make_folds(
     labels: Labels,
     folds: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]],
     scaling: str,
+    blocks: Sequence[int] = (),
 ) -> list[Fold]:
-    """Prepare each fold once for all heads: centring, scaling and rotation are fitted on its training side only."""
+    """Prepare each fold once for all heads: centring, scaling and rotation are fitted on its training side only.
+
+    Args:
+        features: of all photos, shape (n, d).
+        labels: class numbers, shape (n,).
+        folds: (training rows, validation rows) of each fold.
+        scaling: one of `SCALINGS`.
+        blocks: as for `fit_geometry`.
+    """
+    one_thread()
     prepared = []
     for training, validation in folds:
-        geometry = fit_geometry(features[training], scaling)
-        prepared.append(
-            Fold(
-                geometry.coordinates(features[training]),
-                labels[training],
-                geometry.coordinates(features[validation]),
-                labels[validation],
-                features.shape[1],
-            )
-        )
+        geometry = fit_geometry(features[training], scaling, blocks)
+        bare = Fold(geometry, features, labels, training, validation, None)
+        bytes_of_all = 4 * len(folds) * geometry.rank * (len(training) + len(validation))
+        kept = (bare.training, bare.validation) if bytes_of_all <= KEPT_BYTES else None
+        prepared.append(Fold(geometry, features, labels, training, validation, kept))
     return prepared
 
 
@@ -71,6 +108,7 @@ def cross_validate(folds: Sequence[Fold], spec: HeadSpec, classes: int, seed: in
         classes: number of classes.
         seed: for initial weights, order and dropout; fold i uses its own stream.
     """
+    one_thread()
     if not spec.hidden:
         losses, accuracies = [], []
         for fold in folds:
@@ -79,21 +117,91 @@ def cross_validate(folds: Sequence[Fold], spec: HeadSpec, classes: int, seed: in
             losses.append(log_loss(probabilities, fold.validation_labels))
             accuracies.append(accuracy(probabilities, fold.validation_labels))
         return Score(spec, tuple(losses), tuple(accuracies))
-    assert spec.epochs is not None  # HeadSpec sees to it  # noqa: S101
-    tasks = [
-        Task(fold.training, fold.training_labels, (fold.validation, fold.validation_labels), fold.width, sub_seed)
-        for fold, sub_seed in zip(folds, _seeds(seed, len(folds)), strict=True)
-    ]
-    trained = train_stack(tasks, [spec] * len(tasks), classes, spec.epochs)
-    best = int(trained.log_loss.mean(axis=0).argmin())
+    parts = _trained(folds, spec, classes, seed)
+    losses_by_epoch = np.concatenate([trained.log_loss for trained in parts])
+    accuracies_by_epoch = np.concatenate([trained.accuracy for trained in parts])
+    best = int(losses_by_epoch.mean(axis=0).argmin())
     return Score(
-        spec.with_epochs(best + 1), tuple(trained.log_loss[:, best].tolist()), tuple(trained.accuracy[:, best].tolist())
+        spec.with_epochs(best + 1),
+        tuple(losses_by_epoch[:, best].tolist()),
+        tuple(accuracies_by_epoch[:, best].tolist()),
     )
 
 
-def fit_head(features: NDArray[np.float32], labels: Labels, spec: HeadSpec, classes: int, seed: int) -> list[Layer]:
+def out_of_fold(folds: Sequence[Fold], spec: HeadSpec, classes: int, seed: int) -> list[NDArray[np.float64]]:
+    """Return what a head says of the validation photos of each fold: probabilities, shape (photos, classes).
+
+    Args:
+        folds: as `make_folds` gives them.
+        spec: the head as `cross_validate` returned it, with the number of epochs to train for.
+        classes: number of classes.
+        seed: the one it was scored with.
+    """
+    one_thread()
+    if spec.hidden:
+        layers = [layers for trained in _trained(folds, spec, classes, seed) for layers in trained.layers]
+    else:
+        layers = [[fit_linear(fold.training, fold.training_labels, classes, spec.l2)] for fold in folds]
+    found = []
+    for fold, (*hidden, last) in zip(folds, layers, strict=True):
+        outputs = fold.validation
+        for layer in hidden:
+            outputs = np.maximum(outputs @ layer.kernel + layer.bias, 0)
+        found.append(softmax(outputs @ last.kernel + last.bias))
+    return found
+
+
+def _trained(folds: Sequence[Fold], spec: HeadSpec, classes: int, seed: int) -> list[Trained]:
+    """Train a head with hidden layers on every fold, as many at once as go together."""
+    assert spec.epochs is not None  # HeadSpec sees to it  # noqa: S101
+    photos = max(len(fold.training_rows) + len(fold.validation_rows) for fold in folds)
+    together = stacked(len(folds), photos, max(fold.geometry.rank for fold in folds), spec, classes)
+    pairs = list(zip(folds, _seeds(seed, len(folds)), strict=True))
+    parts = []
+    for start in range(0, len(pairs), together):
+        tasks = [
+            Task(fold.training, fold.training_labels, (fold.validation, fold.validation_labels), fold.width, sub_seed)
+            for fold, sub_seed in pairs[start : start + together]
+        ]
+        parts.append(train_stack(tasks, [spec] * len(tasks), classes, spec.epochs))
+    return parts
+
+
+def kept_bytes(folds: Sequence[Fold]) -> int:
+    """Return how many bytes the coordinates of prepared folds take."""
+    return sum(part.nbytes for fold in folds if fold.kept is not None for part in fold.kept)
+
+
+def stacked(folds: int, photos: int, rank: int, spec: HeadSpec, classes: int) -> int:
+    """Return how many folds are trained at once: as many as fit into `STACK_BYTES`, in equal parts."""
+    sizes = [together for together in range(1, folds + 1) if folds % together == 0]
+    return max((n for n in sizes if needed(n, photos, rank, spec, classes) <= STACK_BYTES), default=1)
+
+
+def needed(folds: int, photos: int, rank: int, spec: HeadSpec, classes: int) -> int:
+    """Return roughly how many bytes it takes to train a head on so many folds at once.
+
+    Args:
+        folds: how many.
+        photos: in each fold, training and validation.
+        rank: coordinates a photo has.
+        spec: the head.
+        classes: number of classes.
+    """
+    return stack_bytes(folds, folds * photos, round_up(rank, 16), spec.hidden, classes)
+
+
+def fit_head(
+    features: NDArray[np.float32],
+    labels: Labels,
+    spec: HeadSpec,
+    classes: int,
+    seed: int,
+    blocks: Sequence[int] = (),
+) -> list[Layer]:
     """Train a head on all rows and return its layers on raw features, the last one softmax, the others ReLU."""
-    geometry = fit_geometry(features, spec.scaling)
+    one_thread()
+    geometry = fit_geometry(features, spec.scaling, blocks)
     coordinates = geometry.coordinates(features)
     if spec.hidden:
         assert spec.epochs is not None  # noqa: S101

@@ -1,23 +1,12 @@
 """The linear head: multinomial logistic regression, found by a convex solver, the same whatever the seed."""
 
-import functools
-
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
-from threadpoolctl import ThreadpoolController
 
 from catml.heads.geometry import Coordinates
 from catml.heads.spec import Layer
-
-# Numbers in the matrix up to which one thread is faster. On products this small a second one mostly waits for its turn,
-# and where other processes keep the cores busy it waits so long that a fit of a second takes minutes.
-SMALL = 4_000_000
-
-
-@functools.cache
-def _threads() -> ThreadpoolController:
-    return ThreadpoolController()
+from catml.heads.threads import one_thread
 
 
 def fit_linear(coordinates: Coordinates, labels: NDArray[np.integer], classes: int, l2: float) -> Layer:
@@ -36,8 +25,8 @@ def fit_linear(coordinates: Coordinates, labels: NDArray[np.integer], classes: i
     # a sum of squares half as large, so its penalty counts half.
     columns = 1 if classes == 2 else 2
     solver = LogisticRegression(C=1 / (columns * len(labels) * l2), max_iter=2000, tol=1e-6)
-    with _threads().limit(limits=1 if coordinates.size <= SMALL else None):
-        solver.fit(coordinates, labels)
+    one_thread()
+    solver.fit(coordinates.astype(np.float64, copy=False), labels)
     kernel, bias = solver.coef_.T, solver.intercept_
     if classes == 2:
         kernel, bias = np.hstack([-kernel, kernel]) / 2, np.array([-bias[0], bias[0]]) / 2

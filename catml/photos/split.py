@@ -16,6 +16,7 @@ from catml.errors import InputError
 from catml.files import write_whole
 
 TEST, LEARN = "test", "learn"
+REPEAT = "fold_"
 Sides = dict[str, str]  # "test" or "learn" by pixels_sha256
 MORE_MOMENTS = "Add photos of it taken at other times or places."
 
@@ -68,6 +69,11 @@ def is_given(table: pd.DataFrame) -> bool:
     return "split" in table and bool((table["split"] != "").any())
 
 
+def has_own_folds(table: pd.DataFrame) -> bool:
+    """Return whether the user has numbered the folds."""
+    return is_given(table) and bool(table["split"].str.fullmatch("[0-9]+").any())
+
+
 def remember(splits: pd.DataFrame, file: Path) -> None:
     """Add the sides of photos to a file; those it has already, also of photos that are gone, stay in it."""
     new = {key: TEST if where == TEST else LEARN for key, where in _pairs(splits, "split")}
@@ -105,12 +111,39 @@ def split_hash(splits: pd.DataFrame) -> str:
 
 
 def fold_indices(splits: pd.DataFrame) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Return (training rows, validation rows) of each fold, as positions in `splits`; test rows are in neither."""
-    where = splits["split"].to_numpy()
-    return [
-        (np.flatnonzero((where != fold) & (where != TEST)), np.flatnonzero(where == fold))
-        for fold in sorted(set(where) - {TEST}, key=int)
-    ]
+    """Return (training rows, validation rows) of each fold of each repeat, as positions in `splits`.
+
+    Test rows are in neither.
+    """
+    repeats = [name for name in splits.columns if name == "split" or name.startswith(REPEAT)]
+    found = []
+    for where in (splits[name].to_numpy() for name in repeats):
+        for fold in sorted(set(where) - {TEST}, key=int):
+            found.append((np.flatnonzero((where != fold) & (where != TEST)), np.flatnonzero(where == fold)))
+    return found
+
+
+def repeated(splits: pd.DataFrame, repeats: int, seed: int) -> pd.DataFrame:
+    """Return a split with more ways to fold its photos to learn from, in the columns `fold_2`, `fold_3` and so on.
+
+    Folds drawn once more take off the luck of the draw; the test photos are the same (Kohavi 1995, section 4).
+
+    Args:
+        splits: what `split` returns.
+        repeats: how many ways in all.
+        seed: of the study.
+
+    Raises:
+        InputError: a label has too few groups.
+    """
+    result = splits.copy()
+    test = splits["split"] == TEST
+    folds = splits["split"].nunique() - int(test.any())
+    for repeat in range(2, repeats + 1):
+        again = splits.assign(split=np.where(test, TEST, LEARN))
+        own_seed = int(np.random.SeedSequence([seed, repeat]).generate_state(1)[0])
+        result[f"{REPEAT}{repeat}"] = _into_folds(again, folds, own_seed)["split"]
+    return result
 
 
 def _as_given(splits: pd.DataFrame, folds: int, seed: int) -> pd.DataFrame:

@@ -1,34 +1,34 @@
-"""One Optuna study: heads proposed one after the other, each scored by cross-validation, each result kept on disk.
+"""One study: heads proposed in rounds, each scored by cross-validation, several at once, each result kept at once."""
 
-A study that was killed goes on where it stopped, and comes to the result it would have come to: what is proposed next
-depends only on the seed and on the trials completed so far.
-"""
-
-import contextlib
-import fcntl
+import os
+import threading
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import optuna
 from numpy.typing import NDArray
-from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
-from catml.errors import InputError
-from catml.heads.fit import Fold, Labels, cross_validate, make_folds
+from catml.heads.fit import Fold, Labels, cross_validate, kept_bytes, make_folds, needed, stacked
 from catml.heads.spec import HeadSpec
-from catml.study.space import first_trial, suggest
+from catml.study.propose import ROUND, grid, propose, same_as
+from catml.study.space import Params, Space
+from catml.study.store import StudyStore
 
-STARTUP_TRIALS = 15  # random ones, before TPE has enough to model
+POLL_SECONDS = 0.1  # how often to look whether another process has completed what this one waits for
+Indices = Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]]
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One head on one backbone, and its score on each fold."""
+    """One head on one backbone, and its score on each fold.
+
+    `same_as` is the number of the earlier trial of the same head, whose score it was given; None where it was trained.
+    """
 
     number: int
     backbone: str
@@ -36,6 +36,7 @@ class Trial:
     log_losses: tuple[float, ...]
     accuracies: tuple[float, ...]
     seconds: float
+    same_as: int | None = None
 
     @property
     def log_loss(self) -> float:
@@ -48,134 +49,189 @@ class Trial:
         return float(np.mean(self.accuracies))
 
 
+@dataclass(frozen=True)
+class Material:
+    """What heads are trained on.
+
+    Attributes:
+        features: by backbone name, each (photos, width), rows in the order of `labels`.
+        labels: class numbers.
+        folds: (training rows, validation rows) of each fold; no test photos in either.
+        blocks: how wide the features of each backbone are where a name stands for several.
+    """
+
+    features: Mapping[str, NDArray[np.float32]]
+    labels: Labels
+    folds: Indices
+    blocks: Mapping[str, tuple[int, ...]]
+
+    @property
+    def classes(self) -> int:
+        """How many labels there are."""
+        return int(self.labels.max()) + 1
+
+
 class Sweep:
     """A study over the features of one set of photos; `run` completes it and tells of each trial as it comes.
 
     Args:
-        features: by backbone name, each (photos, width), rows in the order of `labels`.
-        labels: class numbers.
-        folds: (training rows, validation rows) of each fold; no test photos in either.
+        material: what heads are trained on.
+        space: what heads there are.
         seed: what is proposed and how heads are initialised follows from it.
-        journal: file that keeps the study.
+        store: keeps the study.
+        memory: bytes that training may take; at least one head is trained at a time, whatever it takes.
     """
 
-    def __init__(
-        self,
-        features: Mapping[str, NDArray[np.float32]],
-        labels: Labels,
-        folds: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]],
-        seed: int,
-        journal: Path,
-    ) -> None:
-        self.backbones = tuple(features)
-        self.classes = int(labels.max()) + 1
-        self.seed = seed
-        self._features, self._labels, self._folds = features, labels, folds
+    def __init__(self, material: Material, space: Space, seed: int, store: StudyStore, memory: int) -> None:
+        self.backbones = tuple(material.features)
+        self.space, self.seed, self.store = space, seed, store
+        self._material, self._memory = material, memory
         # Lives as long as the sweep: folds by backbone and scaling, each prepared when a trial first needs it.
         self._prepared: dict[tuple[str, str], list[Fold]] = {}
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._study = optuna.create_study(
-            study_name="catml",
-            storage=optuna.storages.JournalStorage(_backend(journal)),
-            load_if_exists=True,
-        )
+        self._preparing = threading.Lock()
+        # One more than cores: while one head is proposed, prepared or written down, the cores have others to train.
+        self._workers = (os.cpu_count() or 1) + 1
 
     def done(self) -> list[Trial]:
-        """Return the trials completed so far, in order, also those of an earlier process."""
-        return [_trial(number, frozen) for number, frozen in enumerate(self._completed())]
+        """Return the trials completed so far, in order, also those of other processes."""
+        return [self._trial(number, frozen) for number, frozen in self.store.completed().items()]
+
+    @property
+    def classes(self) -> int:
+        """How many labels there are."""
+        return self._material.classes
+
+    def seed_of(self, trial: Trial) -> int:
+        """Return the seed a trial was scored with."""
+        return self._seed(trial.number if trial.same_as is None else trial.same_as)
+
+    def validation_labels(self) -> list[Labels]:
+        """Return the class numbers of the validation photos of each fold."""
+        return [self._material.labels[validation] for _, validation in self._material.folds]
+
+    def _seed(self, number: int) -> int:
+        return int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
+
+    def size(self, trials: int) -> int:
+        """Return how many trials there will be: fewer where the space has fewer heads."""
+        cells = grid(self.space, self.backbones, trials)
+        return trials if cells is None else len(cells)
 
     def run(self, trials: int, on_trial: Callable[[Trial], None]) -> list[Trial]:
-        """Complete the study up to `trials` trials, telling `on_trial` of each, and return all of them.
+        """Complete the study up to `trials` trials and return all of them.
 
-        Call it `alone`: a trial that is running in another process would be taken for one that a killed one has left.
+        Args:
+            trials: how many; fewer where the space has fewer heads.
+            on_trial: told of each trial that was not complete before, as it comes, whichever process completed it.
         """
-        self._fail_stale()
-        for number in range(len(self._completed()), trials):
-            on_trial(self._one(number))
+        cells = grid(self.space, self.backbones, trials)
+        trials = trials if cells is None else len(cells)
+        told = set(self.store.completed())
+
+        def tell() -> None:
+            for number, frozen in self.store.completed().items():
+                if number not in told and number < trials:
+                    told.add(number)
+                    on_trial(self._trial(number, frozen))
+
+        with ThreadPoolExecutor(self._workers) as pool:
+            for first in range(0, trials, ROUND):
+                numbers = range(first, min(first + ROUND, trials))
+                done = self.store.completed()
+                if not done.keys() >= set(numbers):
+                    heads = cells[first : first + ROUND] if cells else self._proposed(first, done)
+                    earlier = {number: done[number].params for number in range(first)}
+                    self._round(pool, _Round(dict(zip(numbers, heads, strict=False)), earlier), tell)
         return self.done()[:trials]
 
-    def _fail_stale(self) -> None:
-        """Fail the trials that a killed process has left."""
-        for _ in self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-            self._study.ask()  # only a trial that runs can be told to have failed
-        for stale in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            self._study.tell(stale.number, state=TrialState.FAIL)
+    def _proposed(self, first: int, done: Mapping[int, FrozenTrial]) -> list[dict[str, Any]]:
+        earlier = [(done[number].params, float(done[number].values[0])) for number in range(first)]
+        return propose(self.space, self.backbones, self.seed, first, earlier)
 
-    def _one(self, number: int) -> Trial:
-        seed = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            self._study.sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP_TRIALS)
-        if number < len(self.backbones):
-            self._study.enqueue_trial(first_trial(self.backbones[number]))
+    def _round(self, pool: ThreadPoolExecutor, heads: "_Round", tell: Callable[[], None]) -> None:
+        """Complete one round, but for what other processes take of it."""
+        waiting = deque(heads.params)
+        running: dict[Future[None], int] = {}
+        while waiting or running:
+            done = self.store.completed()
+            for number in list(waiting):
+                if number in done:
+                    waiting.remove(number)
+                    continue
+                twin = heads.twin(number)
+                busy = [heads.params[other] for other in running.values()]
+                ready = (twin is None or twin in done) and self._has_room(heads.params[number], busy)
+                # Where another process works on it, it may die before it is done: so it stays among the waiting.
+                if ready and self.store.claim(number):
+                    waiting.remove(number)
+                    running[pool.submit(self._score, number, heads.params[number], twin)] = number
+            for finished in wait(running, return_when=FIRST_COMPLETED).done:
+                finished.result()
+                del running[finished]
+            tell()
+            if waiting and not running:
+                time.sleep(POLL_SECONDS)
+
+    def _has_room(self, params: Params, running: Sequence[Params]) -> bool:
+        if not running:
+            return True
+        return len(running) < self._workers and sum(map(self._bytes, [params, *running])) <= self._memory
+
+    def _bytes(self, params: Params) -> int:
+        spec, of = self.space.spec(params), self._material
+        photos = max(len(training) + len(validation) for training, validation in of.folds)
+        rank = min(photos, of.features[params["backbone"]].shape[1])
+        together = stacked(len(of.folds), photos, rank, spec, of.classes)
+        return needed(together, photos, rank, spec, of.classes)
+
+    def _score(self, number: int, params: Params, twin: int | None) -> None:
+        """Score a head, or give it the score of its twin, and keep it."""
         start = time.perf_counter()
-        asked = self._study.ask()
-        backbone, spec = suggest(asked, self.backbones)
-        score = cross_validate(self._fold(backbone, spec.scaling), spec, self.classes, seed)
-        seconds = time.perf_counter() - start
-        asked.set_user_attr("log_losses", score.log_loss)
-        asked.set_user_attr("accuracies", score.accuracy)
-        asked.set_user_attr("epochs", score.spec.epochs)
-        asked.set_user_attr("seconds", seconds)
-        self._study.tell(asked, float(np.mean(score.log_loss)))
-        return Trial(number, backbone, score.spec, score.log_loss, score.accuracy, seconds)
+        kept: dict[str, Any]
+        if twin is None:
+            folds = self.folds(params["backbone"], params["scaling"])
+            score = cross_validate(folds, self.space.spec(params), self.classes, self._seed(number))
+            kept = {"log_losses": score.log_loss, "accuracies": score.accuracy, "epochs": score.spec.epochs}
+        else:
+            attributes = self.store.completed()[twin].user_attrs
+            kept = {name: attributes[name] for name in ("log_losses", "accuracies", "epochs")} | {"same_as": twin}
+        value = float(np.mean(kept["log_losses"]))
+        kept["seconds"] = time.perf_counter() - start
+        self.store.add(number, params, self.space.with_linear().distributions(params, self.backbones), value, kept)
 
-    def _fold(self, backbone: str, scaling: str) -> list[Fold]:
-        if (backbone, scaling) not in self._prepared:
-            prepared = make_folds(self._features[backbone], self._labels, self._folds, scaling)
-            self._prepared[backbone, scaling] = prepared
-        return self._prepared[backbone, scaling]
+    def folds(self, backbone: str, scaling: str) -> list[Fold]:
+        """Return prepared folds; the longest unused ones are given up where they take more than half of the memory."""
+        with self._preparing:
+            key = (backbone, scaling)
+            folds = self._prepared.pop(key, None)
+            if folds is None:
+                of = self._material
+                folds = make_folds(of.features[backbone], of.labels, of.folds, scaling, of.blocks.get(backbone, ()))
+            self._prepared[key] = folds
+            while len(self._prepared) > 1 and sum(map(kept_bytes, self._prepared.values())) > self._memory / 2:
+                del self._prepared[next(iter(self._prepared))]
+            return folds
 
-    def _completed(self) -> list[FrozenTrial]:
-        return self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    def _trial(self, number: int, frozen: FrozenTrial) -> Trial:
+        spec, kept = self.space.spec(frozen.params), frozen.user_attrs
+        if kept["epochs"] is not None:
+            spec = spec.with_epochs(kept["epochs"])
+        scores = tuple(kept["log_losses"]), tuple(kept["accuracies"])
+        return Trial(number, frozen.params["backbone"], spec, *scores, kept["seconds"], kept.get("same_as"))
+
+
+@dataclass(frozen=True)
+class _Round:
+    """The heads of one round by trial number, and those of all earlier rounds."""
+
+    params: Mapping[int, Params]
+    earlier: Mapping[int, Params]
+
+    def twin(self, number: int) -> int | None:
+        before = {other: params for other, params in self.params.items() if other < number}
+        return same_as(self.params[number], {**self.earlier, **before})
 
 
 def best(trials: Sequence[Trial]) -> Trial:
     """Return the trial with the lowest mean log loss."""
     return min(trials, key=lambda trial: trial.log_loss)
-
-
-@contextlib.contextmanager
-def alone(journal: Path) -> Iterator[None]:
-    """Keep other processes from working on the study; the system lifts the lock when this one ends, however it ends.
-
-    Raises:
-        InputError: another process has it.
-    """
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    with journal.with_name(f"{journal.name}.in-use").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"{journal}: another process works on this study. Wait for it; the same command then goes on."
-            ) from None
-        yield
-
-
-def _backend(journal: Path) -> JournalFileBackend:
-    """Return the journal, without the half line that a process killed while writing leaves at its end.
-
-    Optuna would write on behind that half line, and then could not read the file any more.
-    """
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    # Absolute: Optuna's lock is a link to this name, and one left by a killed process is only given up after 30 seconds
-    # if the link leads somewhere.
-    journal = journal.resolve()
-    lock = JournalFileSymlinkLock(str(journal))
-    lock.acquire()
-    try:
-        with journal.open("a+b") as file:
-            file.seek(0)
-            file.truncate(file.read().rfind(b"\n") + 1)
-    finally:
-        lock.release()
-    return JournalFileBackend(str(journal), lock)
-
-
-def _trial(number: int, frozen: FrozenTrial) -> Trial:
-    backbone, spec = suggest(optuna.trial.FixedTrial(frozen.params), (frozen.params["backbone"],))
-    kept = frozen.user_attrs
-    if kept["epochs"] is not None:
-        spec = replace(spec, epochs=kept["epochs"])
-    return Trial(number, backbone, spec, tuple(kept["log_losses"]), tuple(kept["accuracies"]), kept["seconds"])

@@ -6,19 +6,18 @@ takes the parameters of `catml train`, and is run after it in the same folder: f
 """
 
 import sys
-from dataclasses import replace
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from catml import cli, pipeline, screen, train
+from catml import cli, pipeline, screen
 from catml.errors import InputError
 from catml.evaluation.intervals import wilson
 from catml.evaluation.metrics import accuracy, log_loss
-from catml.photos.split import fold_indices
-from catml.study.sweep import Sweep, best
+from catml.preparation import load, prepare
+from catml.study.sweep import best
 
 
 def baselines():
@@ -42,25 +41,23 @@ def main() -> int:
     except InputError as error:
         screen.complain(error.problems)
         return error.exit_code
-    if values["cosine"]:
-        found = replace(found, checked=pipeline.group_by_features(found.checked, values["cosine"]))
-    splits, _ = pipeline.decide(found.checked, values["test_fraction"], values["seed"])
-    data = train.load_data(found, splits)
-    folds, is_test = fold_indices(splits), data.is_test
-    journal = train.journal_of(splits, found.sources, values["seed"])
-    study = Sweep(data.features, data.numbers, folds, values["seed"], journal)
-    champion = best(study.done())
+    prepared = prepare(found, values)
+    data = load(prepared.found, prepared.splits)
+    material, is_test = data.material, data.is_test
+    champion = best(prepared.sweep(material).done())
     rows = [["catml", f"{champion.backbone}, hidden {champion.spec.shape}", f"{champion.log_loss:.4f}"]]
     rows[0] += [screen.percent(champion.accuracy), "as printed by train"]
-    for backbone, features in data.features.items():
+    for backbone, features in material.features.items():
         for name, make in baselines().items():
             scores = []
-            for training, validation in folds:
-                given = make().fit(features[training], data.numbers[training]).predict_proba(features[validation])
-                scores.append((log_loss(given, data.numbers[validation]), accuracy(given, data.numbers[validation])))
+            for training, validation in material.folds:
+                given = make().fit(features[training], material.labels[training]).predict_proba(features[validation])
+                scores.append(
+                    (log_loss(given, material.labels[validation]), accuracy(given, material.labels[validation]))
+                )
             loss, right_share = np.mean(scores, axis=0)
-            given = make().fit(features[~is_test], data.numbers[~is_test]).predict(features[is_test])
-            right, photos = int((given == data.numbers[is_test]).sum()), int(is_test.sum())
+            given = make().fit(features[~is_test], material.labels[~is_test]).predict(features[is_test])
+            right, photos = int((given == material.labels[is_test]).sum()), int(is_test.sum())
             ends = wilson(right, photos)
             test = f"{right}/{photos} = {screen.percent(right / photos)} [{100 * ends.low:.1f}, {100 * ends.high:.1f}]"
             rows.append([name, backbone, f"{loss:.4f}", screen.percent(right_share), test])

@@ -7,12 +7,12 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from catml.backbones import extract as extract_module
 from catml.backbones import registry
-from catml.backbones.extract import PHOTOS_PER_PART, compiled, extract_missing, missing, prefetch
-from catml.backbones.store import FeatureStore
+from catml.backbones.extract import MIRRORED, PHOTOS_PER_PART, compiled, extract_missing, missing, prefetch
+from catml.backbones.store import AS_IS, FeatureStore
 from catml.errors import InputError
 from catml.photos.decode import decode
 from catml.photos.listing import list_photos
@@ -146,3 +146,28 @@ def test_prefetch_keeps_order_and_does_not_run_far_ahead():
         taken += 1
         assert len(started) <= taken + 4
     assert taken == 50
+
+
+def test_mirrored_view_is_that_of_photos_turned_by_hand(table, photos, tmp_path):
+    """To a network whose features do change: else nothing would be shown."""
+
+    def left():
+        pixels = keras.Input((8, 8, 3))
+        return keras.Model(
+            pixels, keras.layers.GlobalAveragePooling2D()(keras.layers.Cropping2D(((0, 0), (0, 4)))(pixels))
+        )
+
+    def of(folder, view=AS_IS):
+        listed = scan(list_photos(folder), tmp_path / "cache", progress=False).sort_values("path")
+        store = FeatureStore(tmp_path / "features", {"backbone": folder.name, "view": view}, 3)
+        assert extract_missing(listed, folder, TOY, left, store, view, progress=False) == 20
+        return store.read(listed["pixels_sha256"].tolist())
+
+    turned = tmp_path / "turned"
+    for photo in photos.glob("*/*.png"):
+        (turned / photo.parent.name).mkdir(parents=True, exist_ok=True)
+        with Image.open(photo) as image:
+            ImageOps.mirror(image).save(turned / photo.parent.name / photo.name)
+    mirrored = of(photos, MIRRORED)
+    np.testing.assert_allclose(mirrored, of(turned), atol=1)  # resized and mirrored, or the other way round
+    assert np.abs(mirrored - of(photos)).max() > 10

@@ -1,6 +1,8 @@
 """kill -9 at any moment: the same command again finishes, and what was done is not done again."""
 
 import os
+import random
+import shutil
 import signal
 import subprocess
 import time
@@ -8,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from tests.e2e.conftest import BIN, Run, environment, paint
 
-TRIALS = 12
+TRIALS = 24
 BACKBONE = ("--backbones", "efficientnet-lite0")
 
 
@@ -49,20 +52,31 @@ def test_killed_while_extracting(home: Path, run: Run, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(resumed, expected, check_exact=True)
 
 
-def test_killed_in_the_sweep(home: Path, run: Run, colours: Path, tmp_path: Path) -> None:
-    command = [str(BIN / "catml"), "train", "--photos", str(colours), *BACKBONE, "--trials", str(TRIALS)]
-    studies = tmp_path / "data" / "studies"
+def trials_done(data: Path) -> int:
+    return sum(journal.read_text().count('"log_losses"') for journal in data.glob("studies/*.journal"))
 
-    def five_trials_done() -> bool:
-        return sum(journal.read_text().count('"log_losses"') for journal in studies.glob("*.journal")) >= 5
 
-    kill_when(command, tmp_path, environment(home), five_trials_done)
+@pytest.fixture(scope="module")
+def command(colours: Path) -> list[str]:
+    return [str(BIN / "catml"), "train", "--photos", str(colours), *BACKBONE, "--trials", str(TRIALS)]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(command: list[str], run: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder in which the command ran through, and what it printed."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    return folder, run(*command, cwd=folder).stdout
+
+
+def test_killed_in_the_sweep(
+    home: Path, run: Run, command: list[str], uninterrupted: tuple[Path, str], tmp_path: Path
+) -> None:
+    kill_when(command, tmp_path, environment(home), lambda: trials_done(tmp_path / "data") >= 5)
     out = run(*command, cwd=tmp_path).stdout
     assert "features of 60 photos at hand, 0 to extract" in out
     assert f" of {TRIALS} trials are at hand in data/studies/" in out
-
-    whole = run(*command, cwd=tmp_path, env={"CATML_DATA": str(tmp_path / "uninterrupted")}).stdout
-    assert table_of(out) == table_of(whole)
+    assert table_of(out) == table_of(uninterrupted[1])
+    run(*command, cwd=tmp_path)
 
     import mlflow
 
@@ -72,6 +86,30 @@ def test_killed_in_the_sweep(home: Path, run: Run, colours: Path, tmp_path: Path
     for parent in parents[1:]:
         children = client.search_runs(["1"], f"tags.mlflow.parentRunId = '{parent.info.run_id}'")
         assert sorted(int(child.data.tags["trial"]) for child in children) == list(range(TRIALS))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_killed_at_any_moment(
+    home: Path, run: Run, command: list[str], uninterrupted: tuple[Path, str], tmp_path: Path, seed: int
+) -> None:
+    """Features at hand, it is killed a random while after a random trial; `experiments/kill_study` does it 20 times."""
+    whole, said = uninterrupted
+    for kept in ("features", "photos"):
+        shutil.copytree(whole / "data" / kept, tmp_path / "data" / kept)
+    generator = random.Random(seed)
+    count, delay = generator.randrange(TRIALS), generator.uniform(0, 0.3)
+    seen: list[float] = []
+
+    def ready() -> bool:
+        if not seen and trials_done(tmp_path / "data") >= count and list(tmp_path.glob("data/studies/*")):
+            seen.append(time.monotonic())
+        return bool(seen) and time.monotonic() - seen[0] > delay
+
+    kill_when(command, tmp_path, environment(home), ready)
+    done = trials_done(tmp_path / "data")
+    out = run(*command, cwd=tmp_path).stdout
+    assert not done or f"study      {done} of {TRIALS} trials are at hand in data/studies/" in out
+    assert table_of(out) == table_of(said)
 
 
 def table_of(out: str) -> str:

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from catml.classifier import keras_head
 from catml.evaluation.metrics import softmax
 from catml.heads import fit as fit_module
 from catml.heads.batches import Task
@@ -11,6 +10,7 @@ from catml.heads.fit import cross_validate, fit_head, make_folds
 from catml.heads.geometry import fit_geometry
 from catml.heads.spec import HeadSpec
 from catml.heads.stack import Trained, train_stack
+from catml.network import keras_head
 
 LINEAR = HeadSpec((), "common", 0.1)
 HIDDEN = HeadSpec((16,), "each", 1e-3, 0.25, 3e-3, 12)

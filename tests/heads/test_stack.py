@@ -77,31 +77,55 @@ def test_place_in_the_stack_changes_nothing():
 
 
 def test_neighbours_change_no_bit():
-    """In stacks of the same number of places, so that a study that goes on comes to the bits it would have come to."""
-    tasks = [task(75, 12, seed, held_out=9) for seed in range(4)]
+    tasks = [task(75, 12, seed, held_out=9) for seed in range(7)]
     specs = [spec((8,), 0.5), spec((8,), 0.25, l2=0.1), spec((8,), rate=1e-3), spec((8,), 0.5, l2=0.0)]
-    whole = train_stack(tasks, specs, CLASSES, 4, places=5)
-    for chosen in ([0, 3], [2], [3, 1]):
-        part = train_stack([tasks[n] for n in chosen], [specs[n] for n in chosen], CLASSES, 4, places=5)
-        np.testing.assert_array_equal(part.log_loss, whole.log_loss[chosen])
-        for number, layers in zip(chosen, part.layers, strict=True):
-            np.testing.assert_array_equal(layers[0].kernel, whole.layers[number][0].kernel)
+    one = train_stack(tasks[:4], specs, CLASSES, 4)
+    other = train_stack([tasks[0], *tasks[4:]], [specs[0], *specs[1:][::-1]], CLASSES, 4)
+    np.testing.assert_array_equal(one.log_loss[0], other.log_loss[0])
+    np.testing.assert_array_equal(one.layers[0][0].kernel, other.layers[0][0].kernel)
 
 
-@pytest.mark.parametrize("budget", [1, 20_000])
-def test_memory_budget_changes_nothing(budget):
+@pytest.mark.parametrize("epochs_at_once", [1, 2])
+def test_epochs_in_several_calls_are_those_in_one(epochs_at_once):
     tasks, specs = mixture((8,), 0.25)
-    whole, bounded = (train_stack(tasks, specs, CLASSES, 4, **more) for more in ({}, {"budget": budget}))
-    for one, other in zip(whole.layers, bounded.layers, strict=True):
+    steps = -(-75 // BATCH)
+    whole = train_stack(tasks, specs, CLASSES, 4)
+    parts = train_stack(tasks, specs, CLASSES, 4, orders_bytes=epochs_at_once * steps * len(tasks) * BATCH * 4)
+    for one, other in zip(whole.layers, parts.layers, strict=True):
         assert_same_layers(one, other)
-    np.testing.assert_allclose(whole.log_loss, bounded.log_loss, atol=2e-5)
+    np.testing.assert_allclose(whole.log_loss, parts.log_loss, atol=2e-5)
+
+
+def test_epochs_at_once_divide_the_epochs_and_fit():
+    assert [stack._epochs_at_once(60, 10, limit) for limit in (1, 10, 75, 599, 600, 10_000)] == [1, 1, 6, 30, 60, 60]
+
+
+@pytest.mark.parametrize("held_out", [1, 20, 700])
+def test_validation_photos_of_any_number(held_out):
+    one = task(40, 7, 1, held_out=held_out)
+    trained = train_stack([one], [spec((8,))], CLASSES, 2)
+    expected = validation_scores(trained.layers[0], one.validation)
+    assert trained.log_loss[0, -1] == pytest.approx(expected[0], abs=1e-5)
+    assert trained.accuracy[0, -1] == pytest.approx(expected[1])
 
 
 def test_photos_are_held_once():
     one = task(40, 7, 1)
     photos = Photos([one, replace(one, seed=2), task(40, 7, 3)], 16)
-    assert photos.places.numpy().tolist() == [0, 0, 1]
-    assert photos.held_out[0].shape == (2, 20, 16)
+    assert photos.first_rows.tolist() == [0, 0, 60]
+    assert photos.inputs.shape == (128, 16)
+    assert photos.held_out.shape == (1, 3, 32)
+
+
+def test_width_is_rounded_up_with_units_that_stay_zero():
+    """Whatever they were rounded up to: the same head."""
+    tasks, specs = mixture((8,), 0.5)
+    narrow = train_stack(tasks, specs, CLASSES, 4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stack, "UNITS", 8)
+        exact = train_stack(tasks, specs, CLASSES, 4)
+    for one, other in zip(narrow.layers, exact.layers, strict=True):
+        assert_same_layers(one, other)
 
 
 def test_same_seed_same_bits():
@@ -128,7 +152,7 @@ def keras_twin(one, its, epochs):
         for number, width in enumerate(widths)
     ]
     model = keras.Sequential([keras.Input((one.inputs.shape[1],)), *layers])
-    initial = stack._initial([one], its.hidden, one.inputs.shape[1], CLASSES)
+    initial = stack._initial([one], its.hidden, [one.inputs.shape[1], *widths])
     model.set_weights([w[0] if number % 2 == 0 else w[0, 0] for number, w in enumerate(initial)])
     model.compile(
         keras.optimizers.Adam(its.learning_rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True)

@@ -1,0 +1,70 @@
+"""The network of a classifier, put together from backbones and trained heads as ordinary Keras layers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from catml.heads.spec import HeadSpec, Layer
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Head:
+    """A trained head and the backbones whose features it takes, one behind the other."""
+
+    backbones: tuple[str, ...]
+    layers: Sequence[Layer]
+    spec: HeadSpec
+
+
+def assemble(networks: Mapping[str, "keras.Model"], heads: Sequence[Head], *, mirrored: bool = False) -> "keras.Model":
+    """Join backbones, pixels (n, size, size, 3) to features, and heads into one network.
+
+    Args:
+        networks: by the names that heads know them by.
+        heads: whose probabilities are averaged, where there are several.
+        mirrored: whether features are the mean of those of the photo and of its mirror image.
+
+    Returns:
+        A network with one input a size, the smaller sizes first, and probabilities (n, labels) as its output.
+    """
+    import keras
+
+    wanted = dict.fromkeys(name for head in heads for name in head.backbones)
+    sizes = sorted({int(networks[name].input_shape[1]) for name in wanted})
+    names = ["pixels"] if len(sizes) == 1 else [f"pixels_{size}" for size in sizes]
+    inputs = {size: keras.Input((size, size, 3), name=name) for size, name in zip(sizes, names, strict=True)}
+    features = {name: _features(networks[name], inputs[networks[name].input_shape[1]], mirrored) for name in wanted}
+    outputs = []
+    for number, head in enumerate(heads):
+        parts = [features[name] for name in head.backbones]
+        together = parts[0] if len(parts) == 1 else keras.layers.Concatenate()(parts)
+        outputs.append(keras_head(head.layers, head.spec, "head" if len(heads) == 1 else f"head_{number}")(together))
+    output = outputs[0] if len(outputs) == 1 else keras.layers.Average(name="labels")(outputs)
+    return keras.Model(inputs[sizes[0]] if len(sizes) == 1 else list(inputs.values()), output, name="classifier")
+
+
+def _features(network: "keras.Model", pixels: Any, mirrored: bool) -> Any:
+    import keras
+
+    if not mirrored:
+        return network(pixels)
+    return keras.layers.Average()([network(pixels), network(keras.ops.flip(pixels, axis=2))])
+
+
+def keras_head(layers: Sequence[Layer], spec: HeadSpec, name: str = "head") -> "keras.Model":
+    """Return a trained head as ordinary Keras layers on raw features."""
+    import keras
+
+    head = keras.Sequential(name=name)
+    head.add(keras.Input((layers[0].kernel.shape[0],)))
+    for number, layer in enumerate(layers):
+        last = number == len(layers) - 1
+        dense = keras.layers.Dense(len(layer.bias), "softmax" if last else "relu", name="labels" if last else None)
+        head.add(dense)
+        dense.set_weights([layer.kernel, layer.bias])
+        if not last and spec.dropout:
+            head.add(keras.layers.Dropout(spec.dropout))
+    return head

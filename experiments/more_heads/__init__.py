@@ -1,0 +1,1 @@
+"""Whether more heads pay: concatenated backbones, averaged probabilities, mirrored views."""

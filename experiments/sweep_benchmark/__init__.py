@@ -1,0 +1,1 @@
+"""How long a study of heads takes: catml beside what people usually write."""
