@@ -23,7 +23,7 @@ ROOMS = {
         "PIL", "numpy", "pandas", "sklearn", "tqdm", "keras", "tensorflow", "pyarrow", "h5py",
         "catml.backbones", "catml.photos", "catml.errors", "catml.files",
     },
-    "catml.heads": {"numpy", "sklearn", "threadpoolctl", "keras", "tensorflow", "catml.heads", "catml.evaluation"},
+    "catml.heads": {"numpy", "scipy", "threadpoolctl", "keras", "tensorflow", "catml.heads", "catml.evaluation"},
     "catml.study": {"numpy", "optuna", "psycopg", "sqlalchemy", "yaml", "catml.study", "catml.heads", "catml.errors"},
     "catml.delivery": {"catml.errors"},
     "catml.network": {"keras", "catml.heads"},

@@ -65,5 +65,5 @@ class HeadSpec:
 class Layer:
     """One dense layer on what comes before it: kernel (inputs, outputs), bias (outputs,)."""
 
-    kernel: NDArray[np.float32]
-    bias: NDArray[np.float32]
+    kernel: NDArray[np.floating]
+    bias: NDArray[np.floating]

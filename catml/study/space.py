@@ -50,7 +50,7 @@ class Space:
         epochs: how many at most, one number; the best epoch is found by cross-validation.
     """
 
-    hidden: Values = (LINEAR, "16", "64", "256", "40-20")
+    hidden: Values = (LINEAR, "16", "64", "40-20")
     scaling: Values = SCALINGS
     linear_l2: Values = field(default_factory=lambda: Range(1e-4, 10.0))
     hidden_l2: Values = field(default_factory=lambda: Range(1e-5, 1e-1))

@@ -150,7 +150,8 @@ class Sweep:
 
     def _round(self, pool: ThreadPoolExecutor, heads: "_Round", tell: Callable[[], None]) -> None:
         """Complete one round, but for what other processes take of it."""
-        waiting = deque(heads.params)
+        # The longest first: the round ends when the last one does, and no core should wait for it alone.
+        waiting = deque(sorted(heads.params, key=lambda number: -self._bytes(heads.params[number])))
         running: dict[Future[None], int] = {}
         while waiting or running:
             done = self.store.completed()

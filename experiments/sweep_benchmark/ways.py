@@ -14,15 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from catml.study.space import LINEAR, read
 from catml.study.store import open_study
 from catml.study.sweep import Material, Sweep
-from experiments.sweep_benchmark.data import SPACE, Problem, space
+from experiments.sweep_benchmark.data import Problem
 
 Head = dict[str, Any]
 # Log loss and accuracy, each of shape (heads, folds), and how many heads were trained on a fold.
 Scores = tuple[np.ndarray, np.ndarray, int]
 MEMORY = 4 * 10**9
-TRIALS = 100
+TRIALS = 200
 
 
 def optuna_and_keras(problem: Problem, heads: Sequence[Head], epochs: int) -> Scores:
@@ -80,11 +81,12 @@ def scikit_learn_mlp(problem: Problem, heads: Sequence[Head], epochs: int) -> Sc
     from sklearn.neural_network import MLPClassifier
 
     def make(head: Head) -> Any:
+        widths, l2, rate, _ = settings(head)
         return MLPClassifier(
-            [int(width) for width in head["hidden"].split("-")],
+            widths,
             # Its penalty is alpha / 2 over the number of photos in a batch.
-            alpha=2 * 32 * head["hidden_l2"],
-            learning_rate_init=head["learning_rate"],
+            alpha=2 * 32 * l2,
+            learning_rate_init=rate,
             batch_size=32,
             max_iter=epochs,
         )
@@ -101,18 +103,26 @@ def logistic_regression(problem: Problem, heads: Sequence[Head], epochs: int) ->
 
 def catml(problem: Problem, heads: Sequence[Head], epochs: int) -> Scores:
     """The study of catml, TPE and all, of as many trials as there are heads to try and more."""
-    return study(problem, max(TRIALS, len(heads) + 1), f"{SPACE}; epochs={epochs}")
+    return study(problem, TRIALS, f"epochs={epochs}")
 
 
 def study(problem: Problem, trials: int, settings: str) -> Scores:
     """Run a study of catml; its first trial, the linear head, is not among the scores."""
     material = Material({"features": problem.features}, problem.labels, problem.folds, {})
     with tempfile.TemporaryDirectory() as folder:
-        found = Sweep(material, space(settings), 0, open_study("study", Path(folder)), MEMORY)
+        found = Sweep(material, read(settings), 0, open_study("study", Path(folder)), MEMORY)
         done = found.run(trials, lambda _: None)
     scored = done[1:] or done
     scores = [np.array([getattr(trial, name) for trial in scored]) for name in ("log_losses", "accuracies")]
     return scores[0], scores[1], len(done) * len(problem.folds)
+
+
+def settings(head: Head) -> tuple[list[int], float, float, float]:
+    """Return widths, L2, learning rate and dropout of a head; for a linear one the rate is Keras's own."""
+    if head["hidden"] == LINEAR:
+        return [], head["linear_l2"], 1e-3, 0.0
+    widths = [int(width) for width in head["hidden"].split("-")]
+    return widths, head["hidden_l2"], head["learning_rate"], head["dropout"]
 
 
 def _fit(problem: Problem, fold: tuple[np.ndarray, np.ndarray], head: Head, epochs: int) -> Any:
@@ -138,16 +148,15 @@ def _curves(history: Any) -> tuple[list[float], list[float]]:
 def _model(problem: Problem, head: Head) -> Any:
     import keras
 
+    widths, l2, rate, dropout = settings(head)
     model = keras.Sequential([keras.Input((problem.features.shape[1],))])
-    penalty = keras.regularizers.L2(head["hidden_l2"])
-    for width in head["hidden"].split("-"):
-        model.add(keras.layers.Dense(int(width), "relu", kernel_initializer="he_normal", kernel_regularizer=penalty))
-        model.add(keras.layers.Dropout(head["dropout"]))
+    penalty = keras.regularizers.L2(l2)
+    for width in widths:
+        model.add(keras.layers.Dense(width, "relu", kernel_initializer="he_normal", kernel_regularizer=penalty))
+        model.add(keras.layers.Dropout(dropout))
     model.add(keras.layers.Dense(problem.classes, "softmax", kernel_regularizer=penalty))
     log_loss = keras.metrics.SparseCategoricalCrossentropy(name="log_loss")
-    model.compile(
-        keras.optimizers.Adam(head["learning_rate"]), "sparse_categorical_crossentropy", metrics=["accuracy", log_loss]
-    )
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy", log_loss])
     return model
 
 
