@@ -3,6 +3,7 @@
     python -m experiments.sweep_benchmark --shared FOLDER       the table and the plot (half an hour)
     python -m experiments.sweep_benchmark --quick               one line, "ratio N", on the drawn sample
     python -m experiments.sweep_benchmark --grow                how time and memory grow
+    python -m experiments.sweep_benchmark --widths              whether wider heads score better, on FOLDER's photos
     python -m experiments.sweep_benchmark --train               the whole `catml train` on features of three backbones
     python -m experiments.sweep_benchmark --logging             milliseconds a trial that MLflow takes
 
@@ -22,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from catml import quiet, screen
-from experiments.sweep_benchmark import data, grow, picture, ways, whole
+from experiments.sweep_benchmark import data, grow, picture, ways, whole, widths
 
 HERE = Path(__file__).parent
 EPOCHS = 50
@@ -44,6 +45,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--grow", action="store_true")
     parser.add_argument("--train", action="store_true")
+    parser.add_argument("--widths", action="store_true")
     parser.add_argument("--logging", action="store_true")
     parser.add_argument("--one", nargs=2, metavar=("WAY", "PROBLEM"), help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -51,6 +53,9 @@ def main() -> int:
         quick()
     elif given.grow:
         grow.main(HERE)
+    elif given.widths:
+        quiet.settle()
+        widths.main(given.shared)
     elif given.train:
         whole.main()
     elif given.logging:

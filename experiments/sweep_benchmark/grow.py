@@ -14,7 +14,7 @@ GROWS = {
     "heads": [(PHOTOS, "64", CLASSES, trials) for trials in (10, 100, 1000)],
     "photos": [(photos, "64", CLASSES, 2) for photos in (100, 1_000, 10_000, 100_000)],
     "hidden units": [(PHOTOS, width, CLASSES, TRIALS) for width in ("0", "16", "64", "256", "512")],
-    "classes": [(PHOTOS, "64", classes, TRIALS) for classes in (2, 10, 100)],
+    "classes": [(2_000, "64", classes, TRIALS) for classes in (2, 10, 100)],
 }
 PLACE = {"photos": 0, "hidden units": 1, "classes": 2, "heads": 3}
 

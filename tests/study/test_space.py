@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import fields, replace
+from pathlib import Path
 
 import optuna
 import pytest
@@ -13,6 +14,7 @@ from catml.heads.spec import HeadSpec
 from catml.study.space import FIRST_L2, MOST_CELLS, Range, Space, read
 
 DISCRETE = "hidden=0,8; linear_l2=1,2,3; hidden_l2=0; dropout=0,0.5; learning_rate=1e-3"
+SPACES = Path(__file__).parents[2] / "experiments" / "spaces"
 THERE_ARE = "There are hidden, scaling, linear_l2, hidden_l2, dropout, learning_rate, epochs."
 
 
@@ -230,3 +232,11 @@ def test_what_is_drawn_lies_in_the_space(low, high, seed, log):
     assert params["backbone"] in "ab"
     distributions = space.distributions(params, ["a", "b"])
     assert optuna.trial.create_trial(params=params, distributions=distributions, value=0.0).params == params
+
+
+@pytest.mark.parametrize("path", sorted(SPACES.glob("*.yaml")), ids=lambda path: path.name)
+def test_spaces_of_the_experiments(path):
+    space = read(str(path))
+    assert space != Space()
+    if path.name == "grid.yaml":
+        assert len(space.cells(["a"])) == 40
