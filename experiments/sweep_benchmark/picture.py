@@ -26,17 +26,25 @@ def ways(seconds: Mapping[str, Mapping[str, float]], folder: Path) -> None:
 
 
 def growth(panels: Sequence[tuple[str, Sequence[float], Sequence[float], Sequence[float]]], folder: Path) -> None:
-    """Draw seconds and megabytes against what grows: (name, sizes, seconds, megabytes) a panel."""
-    figure, axes = plt.subplots(1, len(panels), figsize=(12, 3.2), squeeze=False)
-    for axis, (name, sizes, seconds, megabytes) in zip(axes[0], panels, strict=True):
-        places = range(len(sizes))
-        axis.plot(places, seconds, "o-", color=INK)
-        axis.set(xlabel=name, yscale="log", xticks=list(places), xticklabels=[f"{size:,}" for size in sizes])
-        axis.tick_params(axis="x", labelrotation=45)
-        axis.set_ylabel("seconds a head", color=INK)
-        twin = axis.twinx()
-        twin.plot(places, megabytes, "s--", color="#8a8f98")
-        twin.set_ylabel("peak MB", color="#8a8f98")
-        twin.set_ylim(0, max(megabytes) * 1.15)
+    """Draw milliseconds and megabytes against what grows: (name, sizes, seconds, megabytes) a panel."""
+    figure, rows = plt.subplots(2, len(panels), figsize=(12, 4.6), sharex="col", squeeze=False)
+    for column, (name, sizes, seconds, megabytes) in enumerate(panels):
+        places = list(range(len(sizes)))
+        for row, (values, what) in enumerate([([1000 * s for s in seconds], "ms a head"), (megabytes, "peak MB")]):
+            axis = rows[row][column]
+            axis.plot(places, values, "o-", color=INK)
+            for place, value in zip(places, values, strict=True):
+                axis.annotate(
+                    f"{value:,.0f}", (place, value), (0, 6), textcoords="offset points", ha="center", fontsize=8
+                )
+            if max(values) > 20 * min(values):
+                axis.set_yscale("log")
+                axis.set_ylim(min(values) / 3, max(values) * 4)
+            else:
+                axis.set_ylim(0, max(values) * 1.25)
+            axis.set(xlim=(-0.4, len(sizes) - 0.6), xticks=places, xticklabels=[f"{size:,}" for size in sizes])
+            axis.spines[["top", "right"]].set_visible(False)
+            axis.set_ylabel(what if column == 0 else "")
+        rows[1][column].set_xlabel(name)
     figure.tight_layout()
-    figure.savefig(folder / "growth.png", dpi=110)
+    figure.savefig(folder / "growth.png", dpi=100)
