@@ -10,7 +10,7 @@ from catml import __version__, config, quiet, screen
 from catml.errors import CatmlError, InputError, did_you_mean
 
 # Whose errors say what is wrong with the machine, a server or a file, and not with catml.
-OTHERS = {"mlflow", "sqlalchemy", "requests", "urllib3", "pyarrow"}
+OTHERS = {"mlflow", "sqlalchemy", "psycopg", "optuna", "requests", "urllib3", "pyarrow"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -120,12 +120,13 @@ def _extract(values: dict[str, Any], problems: list[str]) -> None:
 
 def _train(values: dict[str, Any], problems: list[str]) -> None:
     from catml import pipeline
-    from catml.study import space
+    from catml.study import space, store
 
     try:
         space.read(values.get("space", ""))
     except InputError as error:
         problems += error.problems
+    problems += store.unreachable(values.get("storage", ""))
     found = pipeline.find(values, problems)
     quiet.settle()
     from catml import summary, tracking

@@ -6,6 +6,7 @@ checks what `mlflow run` passes on (MLflow checks no types), and is held against
 
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,8 +56,12 @@ def _gigabytes(text: str) -> float:
 
 def _database(text: str) -> str:
     address = text.strip()
-    if address and not address.startswith("postgresql://"):
-        raise ValueError("postgresql://USER@HOST/DATABASE, or nothing for a file in the data folder")
+    # MLflow would log a password with the other parameters.
+    if address and (not address.startswith("postgresql://") or re.search(r"://[^/@]*:[^/@]*@|[?&]password=", address)):
+        raise ValueError(
+            "postgresql://USER@HOST/DATABASE, the password in ~/.pgpass or PGPASSWORD, or nothing for a file in the "
+            "data folder"
+        )
     return address
 
 
@@ -123,7 +128,9 @@ def _filled(what: str) -> Callable[[str], str]:
 def _names(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys("+".join(map(str.strip, part.split("+"))) for part in text.split(",") if part.strip()))
     parts = [name.split("+") for name in names]
-    twice = any(len(set(part)) < len(part) or "" in part or (AUTO in part and len(part) > 1) for part in parts)
+    twice = len({frozenset(part) for part in parts}) < len(parts) or any(
+        len(set(part)) < len(part) or "" in part or (AUTO in part and len(part) > 1) for part in parts
+    )
     if not names or twice or (AUTO in names and len(names) > 1):
         raise ValueError(f"'{AUTO}' alone, or names of backbones separated by commas; 'a+b' uses the features of both")
     return names

@@ -17,7 +17,7 @@ from catml.heads.stack import HEADS_VERSION
 from catml.photos.split import TEST, fold_indices, has_own_folds, repeated, split_hash
 from catml.pipeline import Found, Source
 from catml.study import space as spaces
-from catml.study.propose import ROUND
+from catml.study.propose import ROUND, grid
 from catml.study.space import Space
 from catml.study.store import StudyStore, open_study
 from catml.study.sweep import Material, Sweep
@@ -32,6 +32,7 @@ class Prepared:
     sides: Path | None
     space: Space
     store: StudyStore
+    repeats: int
     seed: int
     memory: int
 
@@ -56,7 +57,7 @@ def prepare(found: Found, values: Mapping[str, Any]) -> Prepared:
         found = replace(found, checked=pipeline.group_by_features(found.checked, values["cosine"]))
     splits, sides = pipeline.decide(found.checked, values["test_fraction"], seed)
     repeats = values["repeats"]
-    if sides is None and repeats > 1 and has_own_folds(found.table):
+    if repeats > 1 and has_own_folds(found.table):
         screen.say("note       your own folds are used as they are, once: repeats has no effect")
         repeats = 1
     splits = repeated(splits, repeats, seed)
@@ -66,12 +67,14 @@ def prepare(found: Found, values: Mapping[str, Any]) -> Prepared:
         "features": [[name, *folders] for name, folders in _folders(found).items()],
         "seed": seed,
         "space": space.description(),
+        # Trials are numbered otherwise where all heads of the space are tried in turn.
+        "in_full": grid(space, tuple(found.sets), values["trials"]) is not None,
         "round": ROUND,
         "heads": HEADS_VERSION,
         "versions": [tensorflow_build(), *(version(p) for p in ("numpy", "optuna", "scikit-learn", "scipy"))],
     }
     study_store = open_study(digest(depends_on), config.data_folder() / "studies", values["storage"])
-    return Prepared(found, splits, sides, space, study_store, seed, round(1e9 * values["memory"]))
+    return Prepared(found, splits, sides, space, study_store, repeats, seed, round(1e9 * values["memory"]))
 
 
 @dataclass(frozen=True)

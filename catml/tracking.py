@@ -151,9 +151,11 @@ class Run:
     def end(self, status: str) -> None:
         """End the run, if the server is there."""
         with contextlib.suppress(Exception):
-            self._delivery.put(lambda: self._client.set_terminated(self._id, status))
             self._delivery.wait(0.0 if self._delivery.away else PATIENCE)
         self._delivery.close()
+        if self._id and not self._delivery.away:
+            with contextlib.suppress(Exception):  # where something failed already, that is what is told
+                self._client.set_terminated(self._id, status)
 
 
 @contextlib.contextmanager

@@ -74,7 +74,7 @@ def train(found: Found, values: Mapping[str, Any]) -> Result | None:
         if not study_store.lead():
             screen.say("study      complete; the process that leads it tests and registers")
             return None
-        if study_store.finished != finished:
+        if study_store.finished != finished and study_store.asked == _asked(values):
             screen.say("study      complete; the process that led it has tested and registered")
             study_store.follow()
             return None
@@ -94,7 +94,7 @@ def lead(prepared: Prepared, values: Mapping[str, Any]) -> Result:
         run.note(study_store.note_run)
         tags = {"split_hash": split_hash(splits), "photos_hash": photos_hash(found.table)}
         run.log(
-            params={name: _as_given(value) for name, value in values.items()},
+            params={name: _as_given(value) for name, value in {**values, "repeats": prepared.repeats}.items()},
             tags=tags | {"weights": _weights_tag(found.sources)},
         )
         log_photos(run, found, splits)
@@ -109,8 +109,14 @@ def lead(prepared: Prepared, values: Mapping[str, Any]) -> Result:
         run.log(champion.params | {"seed": seed}, scores, {"champion_trial": numbers})
         result = finish(run, prepared, data, swept, champion, values)
         run.log_text(leaderboard(swept).to_csv(index=False), "leaderboard.csv")
-        study_store.finish()
+        run.deliver()
+        study_store.finish(_asked(values))
     return result
+
+
+def _asked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a study is finished for: with another wish, it is not finished yet."""
+    return {name: values[name] for name in ("trials", "average", "register_as")}
 
 
 def log_photos(run: tracking.Run, found: Found, splits: pd.DataFrame) -> None:
@@ -140,7 +146,7 @@ def sweep(prepared: Prepared, data: Data, trials: int, run: tracking.Run | None)
     size = study.size(trials)
     if size < trials:
         screen.say(f"study      the space has {size} heads: all of them are tried")
-    done = study.done()[:size]
+    done = [trial for trial in study.done() if trial.number < size]
     if done:
         screen.say(f"study      {len(done)} of {size} trials are at hand in {prepared.store.place}")
     untried = study.backbones[size:]
@@ -156,7 +162,7 @@ def sweep(prepared: Prepared, data: Data, trials: int, run: tracking.Run | None)
 
         for trial in done:
             log(trial)
-        return study.run(trials, log)
+        return study.run(trials, log, told=[trial.number for trial in done])
 
 
 def trial_params(trial: Trial, seed: int) -> dict[str, object]:
@@ -184,6 +190,7 @@ def finish(
     values: Mapping[str, Any],
 ) -> Result:
     """Refit the champion on all photos but the test's, look at those once, and register the classifier."""
+    run.deliver()  # a look that can't be counted must not be taken
     test, material = data.is_test, data.material
     heads = refit(champion, material, ~test, prepared.seed)
     answers = material.labels[test]
@@ -200,7 +207,6 @@ def finish(
         "test_accuracy_high": result.test_interval.high,
         "test_log_loss": result.test_log_loss,
     }
-    run.deliver()  # a look that can't be counted must not be taken
     looks = 1 + tracking.earlier_tests(split_hash(data.splits))
     run.log(metrics=metrics, tags={"test_evaluations": looks})
     if looks > 1:
@@ -208,6 +214,11 @@ def finish(
         screen.say(f"note       these test photos were looked at {before} before: each look makes them less of a test")
     used = dict.fromkeys(name for head in heads for name in head.backbones)
     sources = {source.backbone.name: source for source in prepared.found.sources if source.backbone.name in used}
+    random = [name for name, source in sources.items() if source.weights.is_random]
+    if random:
+        screen.say(f"not registered: {random[0]} has random weights, which are for tests only")
+    if random or not values["register_as"]:
+        return result
     network = assemble({name: source.load() for name, source in sources.items()}, heads, mirrored=values["mirrored"])
     description = Description(
         data.labels,
@@ -221,20 +232,15 @@ def finish(
     tags = {"backbone": champion.backbone, "hidden": champion.params["hidden"]}
     with tempfile.TemporaryDirectory() as folder:
         Classifier(network, description).save(Path(folder) / "classifier")
-        random = [name for name, source in sources.items() if source.weights.is_random]
-        if random:
-            screen.say(f"not registered: {random[0]} has random weights, which are for tests only")
-        elif values["register_as"]:
-            number = register(
-                run.id,
-                Path(folder) / "classifier",
-                list(data.labels),
-                values["register_as"],
-                config.CHAMPION,
-                tags | {name: f"{value:.4f}" for name, value in metrics.items()},
-            )
-            return replace(result, version=number)
-    return result
+        number = register(
+            run.id,
+            Path(folder) / "classifier",
+            list(data.labels),
+            values["register_as"],
+            config.CHAMPION,
+            tags | {name: f"{value:.4f}" for name, value in metrics.items()},
+        )
+    return replace(result, version=number)
 
 
 def leaderboard(trials: Sequence[Trial]) -> pd.DataFrame:

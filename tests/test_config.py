@@ -49,13 +49,13 @@ def test_every_default_is_accepted(command):
         ("test_fraction", "0.05", 0.05),
         ("backbones", "xception, nasnetlarge,xception,", ("xception", "nasnetlarge")),
         ("backbones", " xception + nasnetlarge ,xception", ("xception+nasnetlarge", "xception")),
-        ("backbones", "a+b,b+a,a+b", ("a+b", "b+a")),
+        ("backbones", "a+b,a,a+b", ("a+b", "a")),
         ("mirrored", "yes", True),
         ("repeats", "1", 1),
         ("average", "20", 20),
         ("memory", ".1", 0.1),
         ("space", " hidden=0; dropout=0 ", "hidden=0; dropout=0"),
-        ("storage", " postgresql://me:secret@there/study ", "postgresql://me:secret@there/study"),
+        ("storage", " postgresql://me@there:5433/study ", "postgresql://me@there:5433/study"),
         ("photos", " my cats ", "my cats"),
         ("register_as", "", ""),
         ("register_as", "two cats", "two cats"),
@@ -99,8 +99,8 @@ def test_accepted(name, text, value):
         (
             "storage",
             "sqlite:///study.db",
-            "storage: expected postgresql://USER@HOST/DATABASE, or nothing for a file in the data folder, "
-            "got 'sqlite:///study.db'.",
+            "storage: expected postgresql://USER@HOST/DATABASE, the password in ~/.pgpass or PGPASSWORD, or nothing "
+            "for a file in the data folder, got 'sqlite:///study.db'.",
         ),
         ("photos", " ", "photos: expected a folder, a table, or 'sample', got ' '."),
         ("skip_broken", "maybe", "skip_broken: expected true or false, got 'maybe'."),
@@ -140,3 +140,15 @@ def test_data_folder(monkeypatch, tmp_path):
 )
 def test_did_you_mean(word, answer):
     assert did_you_mean(word, ["extract", "train", "predict"]) == answer
+
+
+@pytest.mark.parametrize("address", ["postgresql://me:secret@there/study", "postgresql://there/study?password=secret"])
+def test_password_is_not_taken(address):
+    """MLflow would log it with the other parameters."""
+    _, problems = config.read_parameters("train", {"storage": address})
+    assert [problem[:17] for problem in problems] == ["storage: expected"]
+
+
+def test_the_same_backbones_in_another_order_are_the_same():
+    _, problems = config.read_parameters("train", {"backbones": "a+b,b+a"})
+    assert [problem[:19] for problem in problems] == ["backbones: expected"]

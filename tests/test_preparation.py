@@ -91,6 +91,15 @@ def test_same_values_same_study(values):
     assert place(values) == place(values | {"trials": 7, "average": 3, "memory": 0.1, "register_as": "", "space": ";"})
 
 
+GRID = "hidden=0; linear_l2=0.1,1"  # four heads
+
+
+def test_a_space_that_is_tried_in_full_is_a_study_of_its_own(values):
+    """Its trials are numbered otherwise than those that TPE proposes."""
+    places = [place(values | {"space": GRID, "trials": trials}) for trials in (2, 3, 4, 40)]
+    assert places[0] == places[1] != places[2] == places[3]
+
+
 LITE = {"backbones": ("efficientnet-lite0", "efficientnet-lite2"), "weights": "efficientnet-lite2=random"}
 
 

@@ -24,9 +24,13 @@ STACK_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class Fold:
-    """One fold, turned onto the span of its own training photos."""
+    """One fold, turned onto the span of its own training photos.
 
-    geometry: Geometry
+    Where coordinates are kept, the geometry is not: its basis would take more than they do.
+    """
+
+    rank: int
+    geometry: Geometry | None
     features: NDArray[np.float32]
     labels: Labels
     training_rows: NDArray[np.intp]
@@ -36,12 +40,16 @@ class Fold:
     @property
     def training(self) -> Coordinates:
         """Coordinates of the training photos, shape (n, r)."""
-        return self.geometry.coordinates(self.features[self.training_rows]) if self.kept is None else self.kept[0]
+        return self.kept[0] if self.kept else self._turned(self.training_rows)
 
     @property
     def validation(self) -> Coordinates:
         """Coordinates of the validation photos, shape (m, r)."""
-        return self.geometry.coordinates(self.features[self.validation_rows]) if self.kept is None else self.kept[1]
+        return self.kept[1] if self.kept else self._turned(self.validation_rows)
+
+    def _turned(self, rows: NDArray[np.intp]) -> Coordinates:
+        assert self.geometry is not None  # noqa: S101
+        return self.geometry.coordinates(self.features[rows])
 
     @property
     def width(self) -> int:
@@ -88,10 +96,13 @@ def make_folds(
     prepared = []
     for training, validation in folds:
         geometry = fit_geometry(features[training], scaling, blocks)
-        bare = Fold(geometry, features, labels, training, validation, None)
-        bytes_of_all = 4 * len(folds) * geometry.rank * (len(training) + len(validation))
-        kept = (bare.training, bare.validation) if bytes_of_all <= KEPT_BYTES else None
-        prepared.append(Fold(geometry, features, labels, training, validation, kept))
+        rank = geometry.rank
+        bare = Fold(rank, geometry, features, labels, training, validation, None)
+        if 4 * len(folds) * rank * (len(training) + len(validation)) <= KEPT_BYTES:
+            kept = (bare.training, bare.validation)
+            prepared.append(Fold(rank, None, features, labels, training, validation, kept))
+        else:
+            prepared.append(bare)
     return prepared
 
 
@@ -155,7 +166,7 @@ def _trained(folds: Sequence[Fold], spec: HeadSpec, classes: int, seed: int) -> 
     """Train a head with hidden layers on every fold, as many at once as go together."""
     assert spec.epochs is not None  # HeadSpec sees to it  # noqa: S101
     photos = max(len(fold.training_rows) + len(fold.validation_rows) for fold in folds)
-    together = stacked(len(folds), photos, max(fold.geometry.rank for fold in folds), spec, classes)
+    together = stacked(len(folds), photos, max(fold.rank for fold in folds), spec, classes)
     pairs = list(zip(folds, _seeds(seed, len(folds)), strict=True))
     parts = []
     for start in range(0, len(pairs), together):

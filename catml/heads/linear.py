@@ -18,8 +18,8 @@ CURVATURE = 0.02
 def fit_linear(coordinates: Coordinates, labels: NDArray[np.integer], classes: int, l2: float) -> Layer:
     """Minimise mean cross-entropy + l2 * sum of squared kernel weights; the bias is free.
 
-    By L-BFGS, in variables of about equal curvature. Coordinates are principal axes (`geometry.py`), so the curvature
-    of each is known without another decomposition, and a half to a fifth of scikit-learn's time is enough.
+    By L-BFGS, in variables of about equal curvature. With fewer photos than features, coordinates are principal axes
+    (`geometry.py`), so the curvature of each is known without another decomposition.
 
     Args:
         coordinates: training photos, shape (n, r).

@@ -7,6 +7,7 @@ rate and L2, all drawn from its own seed: the result does not depend on what it 
 """
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from catml.evaluation.metrics import SMALLEST
 from catml.heads.batches import Orders, Photos, Task, round_up
 from catml.heads.spec import HeadSpec, Layer
 
@@ -231,7 +233,7 @@ def _score(weights: Tensors, inputs: Any, labels: Any, held_out: Any, counts: An
         answers = tf.gather(labels, held_out[number])
         logits = _logits(weights, tf.gather(inputs, held_out[number]), None)
         present = tf.cast(number * at_once + tf.range(at_once)[None, :] < counts[:, None], tf.float32)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(answers, logits)
+        losses = tf.minimum(tf.nn.sparse_softmax_cross_entropy_with_logits(answers, logits), -math.log(SMALLEST))
         right = tf.cast(tf.argmax(logits, axis=2, output_type=tf.int32) == answers, tf.float32)
         return number + 1, sums + tf.stack([tf.reduce_sum(part * present, axis=1) for part in (losses, right)])
 

@@ -14,7 +14,7 @@ from optuna.trial import create_trial
 
 from catml.study.space import Params, Space
 
-ROUND = 20  # heads proposed at once; the first round is drawn at random, before TPE has anything to model
+ROUND = 20  # heads proposed at once; drawn at random until TPE has so many to model
 
 
 def grid(space: Space, backbones: Sequence[str], trials: int) -> list[dict[str, Any]] | None:

@@ -165,6 +165,12 @@ def read(text: str) -> Space:
             space = replace(space, **{name: _checked(name, value)})
         except (ValueError, TypeError) as expected:
             problems.append(f"space: {name}: expected {expected}, got '{_plain(value)}'.")
+    if space.shapes == (LINEAR,):
+        problems += [
+            f"space: {name}: has no effect on the linear head, the only one in 'hidden'. Drop it, or add a shape."
+            for name in settings
+            if name in ("hidden_l2", "dropout", "learning_rate", "epochs")
+        ]
     if problems:
         raise InputError(problems)
     return space
@@ -204,7 +210,7 @@ def _checked(name: str, value: Any) -> Values:
         if not {"low", "high"} <= value.keys() <= {"low", "high", "log"}:
             raise ValueError("low and high, maybe log")
         ends = [_number(name, value[end]) for end in ("low", "high")]
-        log = value.get("log", True)
+        log = value.get("log", name != "dropout")  # a rate of 0 has no logarithm
         if ends[0] >= ends[1] or not isinstance(log, bool) or (log and ends[0] <= 0):
             raise ValueError("low below high; both above 0, or log: false")
         return Range(ends[0], ends[1], log)

@@ -4,6 +4,7 @@ Several processes may work on one study. Which trial is whose is settled by lock
 lifts when a process ends, however it ends: so nothing has to be tidied up after one that was killed.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import time
@@ -17,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from catml.errors import InputError
 
-POSTGRES = ("postgresql://", "postgresql+psycopg://")
+POSTGRES, DRIVER = "postgresql://", "postgresql+psycopg://"  # as the user writes it, and as SQLAlchemy wants it
 LEADER = 0  # the lock of the process that logs and finishes the study; trial n has lock n + 1
 
 
@@ -93,8 +94,11 @@ class PostgresLocks:
         return bool(found and found[0])
 
     def give(self, number: int) -> None:
-        """Give it back."""
-        self._connection.execute("SELECT pg_advisory_unlock(%s::int, %s::int)", (self._key, number))
+        """Give it back; where the connection is lost, the lock went with it."""
+        import psycopg
+
+        with contextlib.suppress(psycopg.Error):
+            self._connection.execute("SELECT pg_advisory_unlock(%s::int, %s::int)", (self._key, number))
 
 
 class StudyStore:
@@ -162,8 +166,14 @@ class StudyStore:
         """How many times the study has been finished: tested, and maybe registered."""
         return int(self._study.user_attrs.get("finished", 0))
 
-    def finish(self) -> None:
-        """Note that it has been finished."""
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What it was finished for last."""
+        return dict(self._study.user_attrs.get("asked", {}))
+
+    def finish(self, asked: Mapping[str, Any]) -> None:
+        """Note that it has been finished, and for what."""
+        self._study.set_user_attr("asked", dict(asked))
         self._study.set_user_attr("finished", self.finished + 1)
 
 
@@ -173,7 +183,7 @@ def open_study(key: str, folder: Path, address: str = "") -> StudyStore:
     Args:
         key: digest of everything its results depend on.
         folder: for journals; used where there is no address.
-        address: of a PostgreSQL database, postgresql://USER:PASSWORD@HOST/DATABASE.
+        address: of a PostgreSQL database, postgresql://USER@HOST/DATABASE.
 
     Raises:
         InputError: the database can't be reached, or what it needs isn't installed.
@@ -182,19 +192,26 @@ def open_study(key: str, folder: Path, address: str = "") -> StudyStore:
         journal = (folder / f"{key}.journal").resolve()
         storage = optuna.storages.JournalStorage(_backend(journal))
         return StudyStore("catml", storage, FileLocks(journal.with_suffix(".locks")), str(folder / journal.name))
+    problems = unreachable(address)
+    if problems:
+        raise InputError(problems)
+    rdb = _patiently(address.replace(POSTGRES, DRIVER, 1))
+    return StudyStore(f"catml-{key}", rdb, PostgresLocks(address, key), f"study catml-{key} in {address}")
+
+
+def unreachable(address: str) -> list[str]:
+    """Return why a PostgreSQL database can't be used; nothing where it can, or where none is named."""
+    if not address:
+        return []
     try:
         import psycopg
-        import sqlalchemy
     except ImportError:
-        raise InputError("storage: PostgreSQL needs psycopg: pip install 'psycopg[binary]'.") from None
-    plain = address.replace(POSTGRES[1], POSTGRES[0], 1)
-    shown = sqlalchemy.make_url(plain).render_as_string(hide_password=True)
+        return ["storage: PostgreSQL needs psycopg: pip install 'psycopg[binary]'."]
     try:
-        locks = PostgresLocks(plain, key)
-        rdb = _patiently(plain.replace(POSTGRES[0], POSTGRES[1], 1))
-    except (psycopg.Error, sqlalchemy.exc.SQLAlchemyError) as error:
-        raise InputError(f"storage: {shown} can't be used ({' '.join(str(error).split())[:200]}).") from None
-    return StudyStore(f"catml-{key}", rdb, locks, f"study catml-{key} in {shown}")
+        psycopg.connect(address, connect_timeout=10).close()
+    except psycopg.Error as error:
+        return [f"storage: {address} can't be used ({' '.join(str(error).split())[:200]})."]
+    return []
 
 
 def _patiently(address: str) -> optuna.storages.RDBStorage:

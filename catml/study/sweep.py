@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
@@ -117,21 +117,22 @@ class Sweep:
         cells = grid(self.space, self.backbones, trials)
         return trials if cells is None else len(cells)
 
-    def run(self, trials: int, on_trial: Callable[[Trial], None]) -> list[Trial]:
+    def run(self, trials: int, on_trial: Callable[[Trial], None], told: Iterable[int] | None = None) -> list[Trial]:
         """Complete the study up to `trials` trials and return all of them.
 
         Args:
             trials: how many; fewer where the space has fewer heads.
-            on_trial: told of each trial that was not complete before, as it comes, whichever process completed it.
+            on_trial: told of each trial as it comes, whichever process completed it.
+            told: numbers of trials it knows already; by default of all that are complete.
         """
         cells = grid(self.space, self.backbones, trials)
         trials = trials if cells is None else len(cells)
-        told = set(self.store.completed())
+        known = set(self.store.completed() if told is None else told)
 
         def tell() -> None:
             for number, frozen in self.store.completed().items():
-                if number not in told and number < trials:
-                    told.add(number)
+                if number not in known and number < trials:
+                    known.add(number)
                     on_trial(self._trial(number, frozen))
 
         with ThreadPoolExecutor(self._workers) as pool:
@@ -142,7 +143,8 @@ class Sweep:
                     heads = cells[first : first + ROUND] if cells else self._proposed(first, done)
                     earlier = {number: done[number].params for number in range(first)}
                     self._round(pool, _Round(dict(zip(numbers, heads, strict=False)), earlier), tell)
-        return self.done()[:trials]
+        tell()
+        return [trial for trial in self.done() if trial.number < trials]
 
     def _proposed(self, first: int, done: Mapping[int, FrozenTrial]) -> list[dict[str, Any]]:
         earlier = [(done[number].params, float(done[number].values[0])) for number in range(first)]
@@ -152,6 +154,7 @@ class Sweep:
         """Complete one round, but for what other processes take of it."""
         # The longest first: the round ends when the last one does, and no core should wait for it alone.
         waiting = deque(sorted(heads.params, key=lambda number: -self._bytes(heads.params[number])))
+        twins = {number: heads.twin(number) for number in heads.params}
         running: dict[Future[None], int] = {}
         while waiting or running:
             done = self.store.completed()
@@ -159,7 +162,7 @@ class Sweep:
                 if number in done:
                     waiting.remove(number)
                     continue
-                twin = heads.twin(number)
+                twin = twins[number]
                 busy = [heads.params[other] for other in running.values()]
                 ready = (twin is None or twin in done) and self._has_room(heads.params[number], busy)
                 # Where another process works on it, it may die before it is done: so it stays among the waiting.

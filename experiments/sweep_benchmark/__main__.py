@@ -99,7 +99,7 @@ def one(way: str, problem: str, shared: Path) -> dict[str, Any]:
 
 
 def table(shared: Path) -> None:
-    """Time every way on every problem in turn, print the table, and keep it with the plot."""
+    """Time every way on every problem in turn, print the tables and keep the plot."""
     found: dict[str, dict[str, Any]] = {}
     for problem in PROBLEMS:
         found[problem] = {}

@@ -46,5 +46,5 @@ def one(photos: int, hidden: str, classes: int, trials: int) -> None:
 
     quiet.settle("tensorflow", "optuna")
     problem = data.made_up(photos, WIDTH, classes)
-    seconds, (_, _, fits) = ways.timed(ways.study, problem, trials, f"hidden={hidden}; epochs=50")
+    seconds, (_, _, fits) = ways.timed(ways.study, problem, trials, ways.only(hidden, 50))
     print(json.dumps([seconds, seconds * fits, megabytes()]))

@@ -106,6 +106,11 @@ def catml(problem: Problem, heads: Sequence[Head], epochs: int) -> Scores:
     return study(problem, TRIALS, f"epochs={epochs}")
 
 
+def only(shape: str, epochs: int) -> str:
+    """Return the space of one shape; a linear head has no epochs."""
+    return f"hidden={shape}" + ("" if shape == LINEAR else f"; epochs={epochs}")
+
+
 def study(problem: Problem, trials: int, settings: str) -> Scores:
     """Run a study of catml; its first trial, the linear head, is not among the scores."""
     material = Material({"features": problem.features}, problem.labels, problem.folds, {})

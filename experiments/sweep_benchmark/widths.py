@@ -17,9 +17,7 @@ def main(shared: Path) -> None:
         problem = data.photos(str(shared / "photos" / folder), BACKBONE, "")
         rows = []
         for shape in SHAPES:
-            seconds, (losses, accuracies, _) = ways.timed(
-                ways.study, problem, TRIALS, f"hidden={shape}; epochs={EPOCHS}"
-            )
+            seconds, (losses, accuracies, _) = ways.timed(ways.study, problem, TRIALS, ways.only(shape, EPOCHS))
             best = losses.mean(axis=1).argmin()
             error = losses[best].std(ddof=1) / np.sqrt(losses.shape[1])
             cells = [shape, f"{losses[best].mean():.3f} ± {error:.3f}", f"{100 * accuracies[best].mean():.1f} %"]

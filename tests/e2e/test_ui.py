@@ -54,4 +54,4 @@ def test_runs_and_artifacts_are_seen(
         assert {"split.csv", "leaderboard.csv"} <= set(names)
         url = f"{address}/get-artifact?" + urllib.parse.urlencode({"run_uuid": run_id, "path": "split.csv"})
         with urllib.request.urlopen(url, timeout=60) as file:
-            assert file.readline() == b"path,label,group,pixels_sha256,split\n"
+            assert file.readline() == b"path,label,group,pixels_sha256,split,fold_2\n"

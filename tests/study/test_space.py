@@ -110,8 +110,10 @@ def test_every_setting_is_in_the_description():
         ("epochs=2.5", "space: epochs: expected a whole number from 1 to 10000, got '['2.5']'."),
         ("dropout=1", "space: dropout: expected numbers from 0 to 0.95, got '['1']'."),
         ("dropout=nan", "space: dropout: expected numbers from 0 to 0.95, got '['nan']'."),
-        ("dropout=0..0.5", "space: dropout: expected low below high; both above 0, or log: false, "
-                           "got '{'low': '0', 'high': '0.5'}'."),
+        ("dropout=0.5..0", "space: dropout: expected low below high; both above 0, or log: false, "
+                           "got '{'low': '0.5', 'high': '0'}'."),
+        ("hidden=0; epochs=9", "space: epochs: has no effect on the linear head, the only one in 'hidden'. Drop it, or "
+                               "add a shape."),
         ("learning_rate=2", "space: learning_rate: expected numbers from 1e-12 to 1, got '['2']'."),
         ("linear_l2=0", "space: linear_l2: expected numbers from 1e-12 to 1e+06, got '['0']'."),
         ("hidden_l2=1..0.1", "space: hidden_l2: expected low below high; both above 0, or log: false, "
@@ -240,3 +242,7 @@ def test_spaces_of_the_experiments(path):
     assert space != Space()
     if path.name == "grid.yaml":
         assert len(space.cells(["a"])) == 40
+
+
+def test_dropout_is_drawn_evenly():
+    assert read("dropout=0..0.5").dropout == Range(0.0, 0.5, log=False)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from catml.errors import InputError
-from catml.study.store import open_study
+from catml.study.store import open_study, unreachable
 from tests.study.toy import KEY, LINEAR, quietly, start, sweep, without_seconds
 
 TRIALS = 50  # three rounds, two of them proposed by TPE from what the processes found together
@@ -133,26 +133,27 @@ def test_whose_run_it_is_and_how_often_it_was_finished(tmp_path, address):
     store = open_study(KEY, tmp_path, address)
     assert (store.run, store.finished) == ("", 0)
     store.note_run("r1")
-    store.finish()
-    store.finish()
+    assert store.asked == {}
+    store.finish({"trials": 40})
+    store.finish({"trials": 60})
     again = open_study(KEY, tmp_path, address)
-    assert (again.run, again.finished) == ("r1", 2)
+    assert (again.run, again.finished, again.asked) == ("r1", 2, {"trials": 60})
 
 
-def test_place_names_the_study_and_no_password(tmp_path, postgres, monkeypatch):
+def test_place_names_the_study(tmp_path, postgres, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert open_study(KEY, Path("data/studies")).place == "data/studies/toy.journal"
-    with_password = postgres.replace("tester@", "tester:secret@")
-    shown = postgres.replace("tester@", "tester:***@")
-    assert open_study(KEY, tmp_path, with_password).place == f"study catml-toy in {shown}"
+    assert open_study(KEY, tmp_path, postgres).place == f"study catml-toy in {postgres}"
 
 
 def test_database_that_is_not_there(tmp_path):
     with pytest.raises(InputError) as caught:
-        open_study(KEY, tmp_path, "postgresql://me:secret@127.0.0.1:1/study")
+        open_study(KEY, tmp_path, "postgresql://me@127.0.0.1:1/study")
     (problem,) = caught.value.problems
-    assert problem.startswith("storage: postgresql://me:***@127.0.0.1:1/study can't be used (")
-    assert "secret" not in problem
+    assert problem.startswith("storage: postgresql://me@127.0.0.1:1/study can't be used (")
+    assert unreachable("postgresql://me@127.0.0.1:1/study") == [problem]
+    assert unreachable("") == []
+    assert unreachable("postgresql://me@127.0.0.1:port/study")[0].endswith(").")
 
 
 def within(seconds, condition):

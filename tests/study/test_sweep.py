@@ -123,6 +123,14 @@ def test_longer_study_goes_on_from_a_shorter_one(tmp_path, uninterrupted):
     assert without_seconds(sweep(tmp_path).run(3, quietly)) == uninterrupted[:3]
 
 
+def test_whoever_knows_none_is_told_of_all(tmp_path):
+    """Those that another process completed before the study was opened, too."""
+    sweep(tmp_path).run(TRIALS, quietly)
+    told = []
+    sweep(tmp_path).run(TRIALS, told.append, told=[0, 1])
+    assert [trial.number for trial in told] == list(range(2, TRIALS))
+
+
 def test_another_seed_is_another_study(tmp_path, uninterrupted):
     other = sweep(tmp_path, seed=43).run(6, quietly)
     assert without_seconds(other[:2]) == uninterrupted[:2]  # the linear heads, which have no seed
