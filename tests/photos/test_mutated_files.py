@@ -241,7 +241,7 @@ def test_links_pipes_and_folders(tmp_path):
     writer.cancel()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+@pytest.mark.usefixtures("forbidding")
 def test_no_permission(tmp_path):
     photo = tmp_path / "photos" / "cat" / "photo.png"
     photo.parent.mkdir(parents=True)
