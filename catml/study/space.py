@@ -164,7 +164,7 @@ def read(text: str) -> Space:
         try:
             space = replace(space, **{name: _checked(name, value)})
         except (ValueError, TypeError) as expected:
-            problems.append(f"space: {name}: expected {expected}, got '{_plain(value)}'.")
+            problems.append(f"space: {name}: expected {expected}, got '{_written(value)}'.")
     if space.shapes == (LINEAR,):
         problems += [
             f"space: {name}: has no effect on the linear head, the only one in 'hidden'. Drop it, or add a shape."
@@ -253,6 +253,13 @@ def _epochs(value: Any) -> int:
     if isinstance(value, bool) or not str(value).isdecimal() or not 1 <= int(value) <= 10_000:
         raise ValueError("a whole number from 1 to 10000")
     return int(value)
+
+
+def _written(value: Any) -> str:
+    """Return a value as the user may have written it."""
+    if isinstance(value, dict) and value.keys() == {"low", "high"}:
+        return f"{value['low']}..{value['high']}"
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _plain(values: Any) -> Any:
