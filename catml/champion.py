@@ -46,9 +46,10 @@ def choose(trials: Sequence[Trial], sweep: Sweep, most: int) -> Champion:
     """
     winner = best(trials)
     champion = Champion((winner,), winner.log_losses, winner.accuracies)
-    ranked = sorted(trials, key=lambda trial: trial.log_loss)
-    kinds = {(trial.backbone, trial.spec.hidden): trial for trial in reversed(ranked)}
-    candidates = sorted(kinds.values(), key=lambda trial: trial.log_loss)[:most]
+    kinds: dict[tuple[str, tuple[int, ...]], Trial] = {}
+    for trial in sorted(trials, key=lambda trial: trial.log_loss):
+        kinds.setdefault((trial.backbone, trial.spec.hidden), trial)
+    candidates = list(kinds.values())[:most]
     if len(candidates) < 2:
         return champion
     given = [

@@ -18,7 +18,7 @@ from catml.evaluation.intervals import Interval, cross_validation_se, wilson
 from catml.evaluation.metrics import log_loss
 from catml.network import assemble, keras_head
 from catml.photos.scan import photos_hash
-from catml.photos.split import TEST, fold_indices, remember, split_hash
+from catml.photos.split import TEST, remember, split_hash
 from catml.pipeline import Found, Source
 from catml.preparation import Data, Prepared, load, prepare
 from catml.registration import register
@@ -65,7 +65,7 @@ def train(found: Found, values: Mapping[str, Any]) -> Result | None:
     """
     prepared = prepare(found, values)
     trials, study_store = values["trials"], prepared.store
-    announce(prepared.found, prepared.splits, trials)
+    announce(prepared, trials)
     finished = study_store.finished
     if not study_store.lead():
         screen.say(f"study      another process leads {study_store.place}; this one helps it")
@@ -129,12 +129,11 @@ def log_photos(run: tracking.Run, found: Found, splits: pd.DataFrame) -> None:
         run.log_text(broken.to_csv(index=False), "broken.csv")
 
 
-def announce(found: Found, splits: pd.DataFrame, trials: int) -> None:
+def announce(prepared: Prepared, trials: int) -> None:
     """Say what was found and how long it will take, before any work."""
-    test, fits = int(splits["split"].eq(TEST).sum()), trials * len(fold_indices(splits))
-    seconds = START_SECONDS + pipeline.announce(found) + fits * FIT_SECONDS * max(1, len(splits) / FIT_PHOTOS)
-    folds = splits["split"].nunique() - 1
-    repeats = len(fold_indices(splits)) // folds
+    splits, folds, repeats = prepared.splits, prepared.folds, prepared.repeats
+    test, fits = int(splits["split"].eq(TEST).sum()), trials * folds * repeats
+    seconds = START_SECONDS + pipeline.announce(prepared.found) + fits * FIT_SECONDS * max(1, len(splits) / FIT_PHOTOS)
     often = "" if repeats == 1 else f", {repeats} times over"
     screen.say(f"split      {len(splits) - test} to learn from, in {folds} folds{often}; {test} kept back for one test")
     screen.say(f"study      {trials} trials; all in all about {screen.duration(seconds)}\n")
