@@ -13,7 +13,7 @@ from catml.files import write_whole
 from catml.photos import page
 from catml.photos.findings import Checked, group_notes
 from catml.photos.overview import Fact, by_label, facts, full_table
-from catml.photos.split import TEST
+from catml.photos.split import TEST, is_given
 
 SUPPOSED = 0.95  # the accuracy for which the width of the interval is told
 
@@ -83,7 +83,7 @@ def as_page(checked: Checked, splits: pd.DataFrame | None, stops: Sequence[str] 
 
 def all_facts(checked: Checked, splits: pd.DataFrame | None) -> list[Fact]:
     """Return what there is to say of photos and split."""
-    return [*facts(checked), *(_test(splits) if splits is not None else ())]
+    return [*facts(checked), *(_test(splits, is_given(checked.photos)) if splits is not None else ())]
 
 
 def notes(checked: Checked) -> list[str]:
@@ -91,14 +91,20 @@ def notes(checked: Checked) -> list[str]:
     return [*checked.notes, *group_notes(checked.photos, checked.links)]
 
 
-def _test(splits: pd.DataFrame) -> Iterator[Fact]:
+def _test(splits: pd.DataFrame, given: bool) -> Iterator[Fact]:
     kept = splits[splits["split"] == TEST]
-    count = len(kept)
+    if len(kept):
+        yield "test", f"{len(kept)} photos of {kept['group'].nunique()} moments are kept back. {_told(len(kept))}"
+    if not len(kept) or (len(kept) < config.FEW_TEST_PHOTOS and not given):
+        few = "That is little, so 'train' keeps none back" if len(kept) else "None are kept back"
+        yield "nested", f"{few}: every photo is tested by a study on others. {_told(len(splits))}"
+
+
+def _told(count: int) -> str:
     right = round(SUPPOSED * count)
     ends = wilson(right, count)
-    yield (
-        "test",
-        f"{count} photos of {kept['group'].nunique()} moments are kept back. If {right} of them come out right, "
-        f"{screen.percent(right / count)}, the true share is between {screen.percent(ends.low)} and "
-        f"{screen.percent(ends.high)} (95 % interval): so much is all that a test of this size can tell",
+    return (
+        f"If {right} of {count} come out right, {screen.percent(right / count)}, the true share is between "
+        f"{screen.percent(ends.low)} and {screen.percent(ends.high)} (95 % interval): so much is all that a test of "
+        "this size can tell"
     )

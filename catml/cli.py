@@ -82,7 +82,8 @@ def _parser() -> argparse.ArgumentParser:
             default = f" (default: {parameter.default})" if parameter.default else ""
             # Extra parameters of `mlflow run` arrive with the underscore they are declared with.
             spellings = dict.fromkeys((f"--{parameter.name.replace('_', '-')}", f"--{parameter.name}"))
-            command.add_argument(*spellings, dest=parameter.name, metavar="…", help=parameter.help + default)
+            text = (parameter.help + default).replace("%", "%%")  # argparse would fill something in
+            command.add_argument(*spellings, dest=parameter.name, metavar="…", help=text)
     return parser
 
 
@@ -120,6 +121,7 @@ def _extract(values: dict[str, Any], problems: list[str]) -> None:
 
 def _train(values: dict[str, Any], problems: list[str]) -> None:
     from catml import pipeline
+    from catml.photos import named
     from catml.study import space, store
 
     try:
@@ -127,6 +129,8 @@ def _train(values: dict[str, Any], problems: list[str]) -> None:
     except InputError as error:
         problems += error.problems
     problems += store.unreachable(values.get("storage", ""))
+    if values.get("other"):
+        problems += [f"other: {problem}" for problem in named.find([values["other"]])[1]]
     found = pipeline.find(values, problems)
     quiet.settle()
     from catml import summary, tracking

@@ -4,10 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from catml.heads.spec import HeadSpec, Layer
+import numpy as np
+from numpy.typing import NDArray
+
+from catml.heads.spec import HeadSpec, Layer, respond
 
 if TYPE_CHECKING:
     import keras
+
+SEEN = "features_"  # layers whose outputs are the features that heads look at
 
 
 @dataclass(frozen=True)
@@ -17,6 +22,10 @@ class Head:
     backbones: tuple[str, ...]
     layers: Sequence[Layer]
     spec: HeadSpec
+
+    def probabilities(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return probabilities (n, labels) of features (n, width), as `keras_head` would, without Keras."""
+        return respond(self.layers, features)
 
 
 def assemble(networks: Mapping[str, "keras.Model"], heads: Sequence[Head], *, mirrored: bool = False) -> "keras.Model":
@@ -37,13 +46,25 @@ def assemble(networks: Mapping[str, "keras.Model"], heads: Sequence[Head], *, mi
     names = ["pixels"] if len(sizes) == 1 else [f"pixels_{size}" for size in sizes]
     inputs = {size: keras.Input((size, size, 3), name=name) for size, name in zip(sizes, names, strict=True)}
     features = {name: _features(networks[name], inputs[networks[name].input_shape[1]], mirrored) for name in wanted}
-    outputs = []
+    outputs: list[Any] = []
+    seen: dict[tuple[str, ...], Any] = {}
     for number, head in enumerate(heads):
-        parts = [features[name] for name in head.backbones]
-        together = parts[0] if len(parts) == 1 else keras.layers.Concatenate()(parts)
-        outputs.append(keras_head(head.layers, head.spec, "head" if len(heads) == 1 else f"head_{number}")(together))
+        if head.backbones not in seen:
+            parts = [features[name] for name in head.backbones]
+            together = parts[0] if len(parts) == 1 else keras.layers.Concatenate()(parts)
+            seen[head.backbones] = keras.layers.Identity(name=f"{SEEN}{len(seen)}")(together)
+        name = "head" if len(heads) == 1 else f"head_{number}"
+        outputs.append(keras_head(head.layers, head.spec, name)(seen[head.backbones]))
     output = outputs[0] if len(outputs) == 1 else keras.layers.Average(name="labels")(outputs)
     return keras.Model(inputs[sizes[0]] if len(sizes) == 1 else list(inputs.values()), output, name="classifier")
+
+
+def with_features(network: "keras.Model") -> "keras.Model":
+    """Return what `assemble` made with more outputs: the features that heads look at, each set once, in their order."""
+    import keras
+
+    seen = [layer.output for layer in network.layers if layer.name.startswith(SEEN)]
+    return keras.Model(network.inputs if len(network.inputs) > 1 else network.inputs[0], [network.output, *seen])
 
 
 def _features(network: "keras.Model", pixels: Any, mirrored: bool) -> Any:

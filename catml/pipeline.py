@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from catml import config, quiet, screen
 from catml.backbones import registry, weights
-from catml.backbones.extract import MIRRORED, extract_missing, missing
+from catml.backbones.extract import MIRRORED, extract_colours, extract_missing, missing
 from catml.backbones.registry import Backbone
-from catml.backbones.store import AS_IS, FeatureStore, digest, fingerprint
+from catml.backbones.store import AS_IS, FeatureStore, colours_fingerprint, digest, fingerprint
 from catml.backbones.weights import Weights
 from catml.errors import InputError
+from catml.photos.colours import WIDTH as COLOURS_WIDTH
 from catml.photos.findings import Checked, examine, group_notes
 from catml.photos.groups import Links, alike_in_features, group
 from catml.photos.sample import draw_sample
@@ -66,6 +68,11 @@ class Found:
     def folder(self) -> Path:
         """What the paths of photos are relative to."""
         return self.checked.listing.folder
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """Roughly how many seconds a photo takes with each backbone, all views of it."""
+        return {of.backbone.name: of.backbone.seconds_per_photo * len(of.stores) for of in self.sources}
 
     @property
     def table(self) -> pd.DataFrame:
@@ -207,6 +214,13 @@ def extract(found: Found) -> int:
         for source in found.sources
         for view, store in source.stores.items()
     )
+
+
+def colours(found: Found) -> NDArray[np.float32]:
+    """Return the colour histograms of all photos, shape (n, 128); those that are missing are computed, once a photo."""
+    store = FeatureStore(config.data_folder() / "features", colours_fingerprint(), COLOURS_WIDTH)
+    extract_colours(found.table, found.folder, store)
+    return store.read(found.table["pixels_sha256"].tolist())
 
 
 def _todo(table: pd.DataFrame, source: Source) -> int:

@@ -14,7 +14,16 @@ from catml import config, pipeline, screen
 from catml.backbones.store import digest, tensorflow_build
 from catml.errors import InputError
 from catml.heads.stack import HEADS_VERSION
-from catml.photos.split import TEST, fold_indices, has_own_folds, repeated, split_hash
+from catml.photos.split import (
+    TEST,
+    fold_indices,
+    has_own_folds,
+    is_given,
+    kept_back,
+    repeated,
+    split_hash,
+    without_test,
+)
 from catml.pipeline import Found, Source
 from catml.study import space as spaces
 from catml.study.propose import ROUND, grid
@@ -35,15 +44,29 @@ class Prepared:
     repeats: int
     seed: int
     memory: int
+    depends_on: Mapping[str, object]
+    storage: str
 
     @property
-    def folds(self) -> int:
-        """How many folds the photos to learn from are in, in each repeat."""
-        return int(self.splits["split"].nunique()) - 1
+    def folds(self) -> list[str]:
+        """The numbers of the folds that the photos to learn from are in, in each repeat."""
+        return sorted(set(self.splits["split"]) - {TEST}, key=int)
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether no photos are kept back, and the test is a nested cross-validation."""
+        return TEST not in set(self.splits["split"])
 
     def sweep(self, material: Material) -> Sweep:
         """Return the study on what `load` has read."""
         return Sweep(material, self.space, self.seed, self.store, self.memory)
+
+    def keeping_back(self, fold: str) -> "Prepared":
+        """Return the study of one round of a nested cross-validation: the photos of one fold are its test photos."""
+        splits = kept_back(self.splits, fold, config.FOLDS, self.repeats, self.seed)
+        depends_on = {**self.depends_on, "split": split_hash(splits)}
+        store = open_study(digest(depends_on), config.data_folder() / "studies", self.storage)
+        return replace(self, splits=splits, store=store, depends_on=depends_on)
 
 
 def prepare(found: Found, values: Mapping[str, Any]) -> Prepared:
@@ -55,7 +78,7 @@ def prepare(found: Found, values: Mapping[str, Any]) -> Prepared:
     space, seed = spaces.read(values["space"]), values["seed"]
     if values["cosine"]:
         found = replace(found, checked=pipeline.group_by_features(found.checked, values["cosine"]))
-    splits, sides = pipeline.decide(found.checked, values["test_fraction"], seed)
+    splits, sides = _decide(found, values)
     repeats = values["repeats"]
     if repeats > 1 and has_own_folds(found.table):
         screen.say("note       your own folds are used as they are, once: repeats has no effect")
@@ -74,7 +97,39 @@ def prepare(found: Found, values: Mapping[str, Any]) -> Prepared:
         "versions": [tensorflow_build(), *(version(p) for p in ("numpy", "optuna", "scikit-learn", "scipy"))],
     }
     study_store = open_study(digest(depends_on), config.data_folder() / "studies", values["storage"])
-    return Prepared(found, splits, sides, space, study_store, repeats, seed, round(1e9 * values["memory"]))
+    memory = round(1e9 * values["memory"])
+    return Prepared(found, splits, sides, space, study_store, repeats, seed, memory, depends_on, values["storage"])
+
+
+def _decide(found: Found, values: Mapping[str, Any]) -> tuple[pd.DataFrame, Path | None]:
+    """Decide the split, or that there is none because so few photos would be kept back; say so.
+
+    Raises:
+        InputError: the photos can't be split, or the user's split leaves no choice.
+    """
+    wanted, seed, own = values["nested"], values["seed"], is_given(found.table)
+    if own and wanted is True:
+        raise InputError(
+            "nested: your own split says which photos are kept back for the test. Leave nested out, or drop the column "
+            "'split'."
+        )
+    if wanted is True:
+        return without_test(found.table, config.FOLDS, seed), None
+    moments = found.table.groupby("label")["group"].nunique().min()
+    if not own and wanted == config.AUTO and moments == config.FOLDS:
+        screen.say(
+            "note       too few different moments for a test: all photos are learnt from, tested by nested folds"
+        )
+        return without_test(found.table, config.FOLDS, seed), None
+    splits, sides = pipeline.decide(found.checked, values["test_fraction"], seed)
+    few = int((splits["split"] == TEST).sum())
+    if own or wanted is False or few >= config.FEW_TEST_PHOTOS:
+        return splits, sides
+    screen.say(
+        f"note       {few} test photos would say little: all photos are learnt from, and tested by nested "
+        f"cross-validation (nested=false keeps {few} back)"
+    )
+    return without_test(found.table, config.FOLDS, seed), None
 
 
 @dataclass(frozen=True)
@@ -90,22 +145,37 @@ class Data:
         """True where a photo is kept back for the test."""
         return (self.splits["split"] == TEST).to_numpy()
 
+    def split_by(self, splits: pd.DataFrame) -> "Data":
+        """Return the same photos, otherwise split."""
+        return replace(self, splits=splits, material=replace(self.material, folds=fold_indices(splits)))
+
 
 def load(found: Found, splits: pd.DataFrame) -> Data:
     """Read the features of all photos from the stores."""
     labels = tuple(sorted(splits["label"].unique()))
     numbers = splits["label"].map({label: number for number, label in enumerate(labels)}).to_numpy(np.int64)
     keys = splits["pixels_sha256"].tolist()
-    single = {source.backbone.name: _features(source, keys) for source in found.sources}
-    dead = [name for name, matrix in single.items() if np.ptp(matrix, axis=0).max() <= 1e-6 * np.abs(matrix).max()]
+    features = matrices(found, keys)
+    widths = {source.backbone.name: source.backbone.width for source in found.sources}
+    blocks = {name: tuple(widths[part] for part in of) for name, of in found.sets.items()}
+    dead = {
+        part: None
+        for name, of in found.sets.items()
+        for part, own in zip(of, np.hsplit(features[name], np.cumsum(blocks[name])[:-1]), strict=True)
+        if np.ptp(own, axis=0).max() <= 1e-6 * np.abs(own).max()
+    }
     if dead:
         raise InputError([f"{name}: gives equal features for all photos. Its weights are damaged." for name in dead])
-    features = {
+    return Data(splits, labels, Material(features, numbers, fold_indices(splits), blocks))
+
+
+def matrices(found: Found, keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    """Return the features of photos, by the names of `Found.sets`, each (len(keys), width)."""
+    single = {source.backbone.name: _features(source, keys) for source in found.sources}
+    return {
         name: single[of[0]] if len(of) == 1 else np.hstack([single[part] for part in of])
         for name, of in found.sets.items()
     }
-    blocks = {name: tuple(single[part].shape[1] for part in of) for name, of in found.sets.items()}
-    return Data(splits, labels, Material(features, numbers, fold_indices(splits), blocks))
 
 
 def _features(source: Source, keys: Sequence[str]) -> NDArray[np.float32]:

@@ -1,9 +1,10 @@
-"""The classifier as a model of MLflow: logged, registered, loaded."""
+"""The classifier as a model of MLflow: logged, registered, loaded; and the one that is in use at present."""
 
 import contextlib
 import io
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,20 +14,41 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema, TensorSpec
 
 from catml.backbones.store import tensorflow_build
+from catml.classifier import Classifier, load
 from catml.errors import InputError
 
 # What the registered model needs where it is loaded, at the versions it was made with.
-REQUIRED = ("keras", "mlflow", "numpy", "pandas", "pillow")
+REQUIRED = ("keras", "mlflow", "numpy", "pandas", "pillow", "scikit-learn", "scipy")
 
 
-def register(run_id: str, folder: Path, labels: list[str], name: str, alias: str, tags: Mapping[str, object]) -> int:
-    """Log the classifier saved in `folder` as a model of the run, register it, and give it the alias.
+@dataclass(frozen=True)
+class Entry:
+    """What the registry is told of a new version.
+
+    Attributes:
+        name: of the registered model.
+        tags: of the version.
+        description: of the version, Markdown.
+    """
+
+    name: str
+    tags: Mapping[str, object]
+    description: str
+
+
+def register(run_id: str, folder: Path, labels: list[str], entry: Entry) -> int:
+    """Log the classifier saved in `folder` as a model of the run, and register it.
 
     Returns:
         The version in the registry.
     """
-    outputs: list[ColSpec | TensorSpec] = [ColSpec("string", "label"), ColSpec("double", "probability")]
+    outputs: list[ColSpec | TensorSpec] = [
+        ColSpec("string", "label"),
+        ColSpec("double", "probability"),
+        ColSpec("boolean", "unsure"),
+    ]
     outputs += [ColSpec("double", f"probability_{label}") for label in labels]
+    client = mlflow.MlflowClient()
     with mlflow.start_run(run_id=run_id), warnings.catch_warnings():
         # An example would make MLflow load the model and predict once more; the signature says what an example would.
         warnings.filterwarnings("ignore", message=".*An input example was not provided.*")
@@ -39,9 +61,42 @@ def register(run_id: str, folder: Path, labels: list[str], name: str, alias: str
             pip_requirements=[f"{package}=={version(package)}" for package in REQUIRED] + [tensorflow_build()],
         )
     with contextlib.redirect_stderr(io.StringIO()):  # "Successfully registered …": the command says it in its own words
-        registered = mlflow.register_model(logged.model_uri, name, tags={k: str(v) for k, v in tags.items()})
-    mlflow.MlflowClient().set_registered_model_alias(name, alias, registered.version)
+        registered = mlflow.register_model(
+            logged.model_uri, entry.name, tags={name: str(value) for name, value in entry.tags.items()}
+        )
+    client.update_model_version(entry.name, registered.version, entry.description)
     return int(registered.version)
+
+
+def set_alias(name: str, alias: str, number: int) -> None:
+    """Give the alias to a version; it is taken from the one that has it."""
+    mlflow.MlflowClient().set_registered_model_alias(name, alias, str(number))
+
+
+def holder(name: str, alias: str) -> int | None:
+    """Return the version that has the alias; None where there is none."""
+    try:
+        return int(mlflow.MlflowClient().get_model_version_by_alias(name, alias).version)
+    except mlflow.MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+
+
+def load_classifier(name: str, number: int) -> Classifier:
+    """Load a registered version as the classifier itself.
+
+    Raises:
+        InputError: its files are gone.
+    """
+    try:
+        folder = mlflow.artifacts.download_artifacts(f"models:/{name}/{number}/artifacts/classifier")
+        return load(Path(folder))
+    except (mlflow.MlflowException, OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{name} version {number} can't be loaded ({str(error).splitlines()[0]}). Where it is lost, delete the "
+            "version, or its alias, in the MLflow UI."
+        ) from None
 
 
 def load_model(uri: str) -> Any:

@@ -1,12 +1,15 @@
 """What the user reads when a study is done."""
 
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
 from catml import config, screen
+from catml.baselines import COLOURS
+from catml.conclusion import Result
+from catml.evaluation.calibration import takes
 from catml.study.sweep import Trial
-from catml.train import Result
 
 LEADERS = 3
 ACTIVATE = ".venv/bin/activate"  # where `make setup` puts it
@@ -15,20 +18,60 @@ ACTIVATE = ".venv/bin/activate"  # where `make setup` puts it
 def show(result: Result, model: str, store: str) -> None:
     """Print the best heads of each backbone, the champion with its test, and how to look at it and use it."""
     screen.say("\nbest heads, by mean log loss over the folds\n" + leaders(result.trials))
-    interval, champion = result.test_interval, result.champion
-    heads = [f"trial {head.number}: {head.backbone}, {_head(head)}" for head in champion.heads]
-    screen.say(f"\nchampion   {'; '.join(heads)}{' (averaged)' if len(heads) > 1 else ''}")
-    screen.say(
-        f"test       {result.test_right} of {result.test_photos} right: {screen.percent(result.test_accuracy)}, "
-        f"95 % interval {screen.percent(interval.low)} to {screen.percent(interval.high)}"
-    )
+    champion = result.learnt.champion
+    heads = [f"trial {head.number}: {head.backbone}, {head.spec.title}" for head in champion.heads]
+    best = min(result.trials, key=lambda trial: trial.log_loss)
+    why = "" if best in champion.heads else f"; the simplest that can't be told from the best one, trial {best.number}"
+    screen.say(f"\nchampion   {'; '.join(heads)}{' (averaged)' if len(heads) > 1 else ''}{why}")
+    for heading, text in tested(result):
+        screen.say(f"{heading:<10} {text}")
     first = "" if not Path(ACTIVATE).exists() else f"   (first: . {ACTIVATE})"
-    screen.say(f"look       {_ui(store)}{first}")
-    if result.version is not None:
-        address = shlex.quote(f"models:/{model}@{config.CHAMPION}")
-        option = "" if model == config.MODEL_NAME else f" --model {address}"
-        screen.say(f"registered {model} version {result.version}, alias {config.CHAMPION}")
+    screen.say(f"look       {_ui(store)}{first}; the run's report.html shows the mistakes")
+    if not result.verdict.passed:
+        screen.say(f"not registered: {result.verdict.reason}")
+    elif result.version is not None and result.place is not None:
+        address = shlex.quote(f"models:/{model}@{result.alias}")
+        option = "" if (model, result.alias) == (config.MODEL_NAME, config.CHAMPION) else f" --model {address}"
+        screen.say(f"registered {model} version {result.version}, alias {result.alias}: {result.place.reason}")
         screen.say(f"use        catml predict PHOTO...{option}")
+
+
+def tested(result: Result) -> Iterator[tuple[str, str]]:
+    """Yield what came out of the test, a heading of one word and a sentence."""
+    assessed, interval, learnt = result.assessed, result.assessed.interval, result.learnt
+    count = len(assessed.rows)
+    yield (
+        "test",
+        f"{assessed.right.sum()} of {count} right: {screen.percent(assessed.accuracy)}, "
+        f"95 % interval {screen.percent(interval.low)} to {screen.percent(interval.high)}",
+    )
+    given = [
+        f"{name} {screen.percent(float((said == assessed.labels).mean()))}" for name, said in assessed.baselines.items()
+    ]
+    shuffled = f"{screen.percent(float(assessed.shuffled.mean()))}, where chance is {screen.percent(assessed.chance)}"
+    yield "baselines", f"{', '.join(given)}; with shuffled labels {shuffled}"
+    colours = assessed.beside(COLOURS)
+    if colours.ahead <= 0 or colours.p > 0.05:
+        yield (
+            "note",
+            f"colours alone are about as good (against them, {colours.said}): do background or light tell the labels "
+            "apart?",
+        )
+    threshold, sure = learnt.threshold, int(assessed.sure.sum())
+    claimed = f"{100 * threshold.precision:g} % precision"
+    yield (
+        "unsure",
+        f"{count - sure} of {count}; of the {sure} answered, {assessed.answered_right} are right. "
+        + (
+            f"{claimed} is what the photos learnt from allow to claim"
+            if threshold.claimed
+            else f"{claimed} can't be claimed: it takes {takes(threshold.precision, 0)} answers without a mistake, "
+            f"{takes(threshold.precision, 1)} with one, on photos not learnt from"
+        ),
+    )
+    if result.strangers is not None:
+        other = result.strangers
+        yield "other", f"{len(other.table) - other.answered} of {len(other.table)} photos of something else are unsure"
 
 
 def leaders(trials: list[Trial]) -> str:
@@ -52,10 +95,6 @@ def leaders(trials: list[Trial]) -> str:
                 ]
             )
     return screen.table(head, rows, right=head[3:])
-
-
-def _head(trial: Trial) -> str:
-    return "linear head" if not trial.spec.hidden else f"hidden {trial.spec.shape}"
 
 
 def _ui(store: str) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import sqlite3
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -88,11 +89,17 @@ class Run:
 
         self._delivery.put(call)
 
-    def log_trial(self, trial: Trial, params: Mapping[str, object], metrics: Mapping[str, float]) -> None:
+    def log_trial(
+        self,
+        trial: Trial,
+        params: Mapping[str, object],
+        metrics: Mapping[str, float],
+        more_tags: Mapping[str, str] | None = None,
+    ) -> None:
         """Log one trial as a child run: one call to make it, one with everything, one to end it."""
         name = f"{trial.number:03d} {trial.backbone} {trial.spec.shape if trial.spec.hidden else 'linear'}"
         end = int(time.time() * 1000)
-        tags = {MLFLOW_RUN_NAME: name, "trial": str(trial.number)}
+        tags = {MLFLOW_RUN_NAME: name, "trial": str(trial.number), **(more_tags or {})}
         tried: list[bool] = []
 
         def call() -> None:
@@ -117,6 +124,18 @@ class Run:
     def log_text(self, text: str, name: str) -> None:
         """Keep a text as an artifact of the run."""
         self._delivery.put(lambda: self._client.log_text(self._id, text, name))
+
+    def log_bytes(self, data: bytes, name: str) -> None:
+        """Keep a file as an artifact of the run."""
+
+        def call() -> None:
+            with tempfile.TemporaryDirectory() as folder:
+                file = Path(folder, Path(name).name)
+                file.write_bytes(data)
+                inside = Path(name).parent.as_posix()
+                self._client.log_artifact(self._id, str(file), None if inside == "." else inside)
+
+        self._delivery.put(call)
 
     def log_photos(self, splits: pd.DataFrame, name: str, source: Path) -> None:
         """Name the photos as the input of the run, with their digest, and keep which of them is where."""
@@ -204,12 +223,29 @@ def store() -> str:
     return str(mlflow.get_tracking_uri())
 
 
-def earlier_tests(split_hash: str) -> int:
-    """Return how many finished or running parent runs in the store have looked at this split's test photos before."""
+def earlier_tests(run_id: str, tags: Mapping[str, str]) -> int:
+    """Return how many other runs in the store have looked at the same test photos before.
+
+    Args:
+        run_id: the run that is about to look.
+        tags: a run with one of these has looked at photos of the same test.
+    """
     client = mlflow.MlflowClient()
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    found = client.search_runs(experiments, f"tags.split_hash = '{split_hash}' and metrics.test_accuracy >= 0")
-    return len(found)
+    found: set[str] = set()
+    for name, value in tags.items():
+        looked = f"tags.{name} = '{value}' and metrics.test_accuracy >= 0"
+        found |= {run.info.run_id for run in client.search_runs(experiments, looked, max_results=1000)}
+    return len(found - {run_id})
+
+
+def other_photos(run_id: str, photos_hash: str) -> list[str]:
+    """Return the names of other sets of photos that runs of the same experiment are about."""
+    client = mlflow.MlflowClient()
+    experiment = client.get_run(run_id).info.experiment_id
+    others = f"tags.photos_hash != '{photos_hash}' and metrics.test_accuracy >= 0"
+    runs = client.search_runs([experiment], others, max_results=1000)
+    return sorted({run.data.tags["photos"] for run in runs if "photos" in run.data.tags})
 
 
 def _log_batch(

@@ -1,54 +1,30 @@
 """The main job: split, features, study, refit, one look at the test photos, registration."""
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from catml import check, config, pipeline, screen, tracking
-from catml.champion import Champion, choose, refit
-from catml.classifier import Classifier, Description
-from catml.evaluation.intervals import Interval, cross_validation_se, wilson
-from catml.evaluation.metrics import log_loss
-from catml.network import assemble, keras_head
+from catml.assessment import Assessment, assess, together
+from catml.champion import Champion
+from catml.conclusion import Result, conclude, test_tags
+from catml.evaluation.intervals import cross_validation_se
+from catml.learning import Wanted, learn
 from catml.photos.scan import photos_hash
 from catml.photos.split import TEST, remember, split_hash
 from catml.pipeline import Found, Source
 from catml.preparation import Data, Prepared, load, prepare
-from catml.registration import register
-from catml.study.sweep import Trial
+from catml.report.page import render
+from catml.study.sweep import Sweep, Trial
 
 # Rough, for the estimate on the screen: loading TensorFlow and the networks, and one head on one fold of a few hundred
 # photos.
 START_SECONDS, FIT_SECONDS, FIT_PHOTOS = 15.0, 0.02, 400
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a study came to."""
-
-    trials: list[Trial]
-    champion: Champion
-    test_right: int
-    test_photos: int
-    test_log_loss: float
-    version: int | None
-
-    @property
-    def test_accuracy(self) -> float:
-        """Share of the test photos the champion got right."""
-        return self.test_right / self.test_photos
-
-    @property
-    def test_interval(self) -> Interval:
-        """Wilson's 95 % interval of the test accuracy."""
-        return wilson(self.test_right, self.test_photos)
 
 
 def train(found: Found, values: Mapping[str, Any]) -> Result | None:
@@ -70,7 +46,8 @@ def train(found: Found, values: Mapping[str, Any]) -> Result | None:
     if not study_store.lead():
         screen.say(f"study      another process leads {study_store.place}; this one helps it")
         pipeline.extract(prepared.found)
-        sweep(prepared, load(prepared.found, prepared.splits), trials, None)
+        data = load(prepared.found, prepared.splits)
+        sweep(prepared, prepared.sweep(data.material), trials, None, {})
         if not study_store.lead():
             screen.say("study      complete; the process that leads it tests and registers")
             return None
@@ -87,36 +64,69 @@ def train(found: Found, values: Mapping[str, Any]) -> Result | None:
 def lead(prepared: Prepared, values: Mapping[str, Any]) -> Result:
     """Work on the study, log it, and finish it: refit, one look at the test photos, registration."""
     found, splits, study_store = prepared.found, prepared.splits, prepared.store
-    trials, seed = values["trials"], values["seed"]
-    with tracking.parent_run(f"{pipeline.name_of(found.checked)} {trials} trials") as run:
+    trials, name = values["trials"], pipeline.name_of(prepared.found.checked)
+    with tracking.parent_run(f"{name} {trials} trials") as run:
         if study_store.run:
             run.end_killed(study_store.run)
         run.note(study_store.note_run)
-        tags = {"split_hash": split_hash(splits), "photos_hash": photos_hash(found.table)}
+        tags = {"photos": name, "photos_hash": photos_hash(found.table), "split_hash": split_hash(splits)}
         run.log(
-            params={name: _as_given(value) for name, value in {**values, "repeats": prepared.repeats}.items()},
-            tags=tags | {"weights": _weights_tag(found.sources)},
+            params={name: config.as_text(value) for name, value in {**values, "repeats": prepared.repeats}.items()},
+            tags=tags | test_tags(prepared) | {"weights": _weights_tag(found.sources)},
         )
         log_photos(run, found, splits)
         if prepared.sides:
             remember(splits, prepared.sides)
         pipeline.extract(found)
-        data = load(found, splits)
-        swept = sweep(prepared, data, trials, run)
-        champion = choose(swept, prepared.sweep(data.material), values["average"])
-        numbers = ", ".join(str(trial.number) for trial in champion.heads)
-        scores = validation_metrics(champion, prepared.folds)
-        run.log(champion.params | {"seed": seed}, scores, {"champion_trial": numbers})
-        result = finish(run, prepared, data, swept, champion, values)
+        colours, data = pipeline.colours(found), load(found, splits)
+        study = prepared.sweep(data.material)
+        swept = sweep(prepared, study, trials, run, tags)
+        wanted = Wanted(values["average"], values["precision"], found.costs)
+        learnt = learn(swept, study, splits["group"].tolist(), wanted)
+        run.log(*logged(learnt.champion, study.test_share, prepared.seed))
         run.log_text(leaderboard(swept).to_csv(index=False), "leaderboard.csv")
+        run.deliver()  # a look that can't be counted must not be taken
+        if prepared.is_nested:
+            assessed = nested(prepared, data, colours, trials, wanted)
+        else:
+            assessed = assess(learnt, data, colours, prepared.seed)
+        result = conclude(run, prepared, data, swept, learnt, assessed, values)
+        page, figures = render(prepared, data, result, values)
+        run.log_text(page, "report.html")
+        for name, picture in figures.items():
+            run.log_bytes(picture, f"figures/{name}")
         run.deliver()
         study_store.finish(_asked(values))
+        mixed = tracking.other_photos(run.id, tags["photos_hash"])
+    if mixed:
+        screen.say(
+            f"note       the same experiment has runs on other photos ({', '.join(mixed)}), which can't be compared "
+            f"with this one: filter by tags.photos = '{name}'"
+        )
     return result
+
+
+def nested(prepared: Prepared, data: Data, colours: NDArray[np.float32], trials: int, wanted: Wanted) -> Assessment:
+    """Test by nested cross-validation: for each fold, a study of its own on the photos of the others.
+
+    What is estimated is the accuracy of the whole procedure, search and choice included, on a few photos less
+    (Varma & Simon 2006; Cawley & Talbot 2010, section 5).
+    """
+    rounds = []
+    for number, fold in enumerate(prepared.folds, 1):
+        one = prepared.keeping_back(fold)
+        split = data.split_by(one.splits)
+        study = one.sweep(split.material)
+        with tqdm(total=study.size(trials), desc=f"testing, {number} of {len(prepared.folds)}", unit="head") as bar:
+            swept = study.run(trials, lambda _, bar=bar: bar.update(), told=())  # type: ignore[misc]
+        learnt = learn(swept, study, one.splits["group"].tolist(), wanted)
+        rounds.append(assess(learnt, split, colours, prepared.seed))
+    return together(rounds)
 
 
 def _asked(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a study is finished for: with another wish, it is not finished yet."""
-    return {name: values[name] for name in ("trials", "average", "register_as")}
+    return {name: values[name] for name in ("trials", "average", "precision", "other", "min_accuracy", "register_as")}
 
 
 def log_photos(run: tracking.Run, found: Found, splits: pd.DataFrame) -> None:
@@ -131,17 +141,20 @@ def log_photos(run: tracking.Run, found: Found, splits: pd.DataFrame) -> None:
 
 def announce(prepared: Prepared, trials: int) -> None:
     """Say what was found and how long it will take, before any work."""
-    splits, folds, repeats = prepared.splits, prepared.folds, prepared.repeats
+    splits, folds, repeats = prepared.splits, len(prepared.folds), prepared.repeats
     test, fits = int(splits["split"].eq(TEST).sum()), trials * folds * repeats
+    fits *= 1 + folds if prepared.is_nested else 1
     seconds = START_SECONDS + pipeline.announce(prepared.found) + fits * FIT_SECONDS * max(1, len(splits) / FIT_PHOTOS)
     often = "" if repeats == 1 else f", {repeats} times over"
-    screen.say(f"split      {len(splits) - test} to learn from, in {folds} folds{often}; {test} kept back for one test")
+    kept = f"{test} kept back for one test" if test else "each is tested by a study on the other folds"
+    screen.say(f"split      {len(splits) - test} to learn from, in {folds} folds{often}; {kept}")
     screen.say(f"study      {trials} trials; all in all about {screen.duration(seconds)}\n")
 
 
-def sweep(prepared: Prepared, data: Data, trials: int, run: tracking.Run | None) -> list[Trial]:
+def sweep(
+    prepared: Prepared, study: Sweep, trials: int, run: tracking.Run | None, tags: Mapping[str, str]
+) -> list[Trial]:
     """Run the study, or what is left of it, and log every trial as a child run where there is a run."""
-    study = prepared.sweep(data.material)
     size = study.size(trials)
     if size < trials:
         screen.say(f"study      the space has {size} heads: all of them are tried")
@@ -155,8 +168,8 @@ def sweep(prepared: Prepared, data: Data, trials: int, run: tracking.Run | None)
 
         def log(trial: Trial) -> None:
             if run is not None:
-                metrics = validation_metrics(trial, prepared.folds) | {"seconds": trial.seconds}
-                run.log_trial(trial, trial_params(trial, prepared.seed), metrics)
+                params, metrics = logged(trial, study.test_share, prepared.seed)
+                run.log_trial(trial, params, metrics | {"seconds": trial.seconds}, tags)
             bar.update()
 
         for trial in done:
@@ -164,82 +177,22 @@ def sweep(prepared: Prepared, data: Data, trials: int, run: tracking.Run | None)
         return study.run(trials, log, told=[trial.number for trial in done])
 
 
-def trial_params(trial: Trial, seed: int) -> dict[str, object]:
-    """Return what a trial's run is told by."""
-    return {"backbone": trial.backbone, **trial.spec.params(), "seed": seed}
+def logged(scored: Trial | Champion, test_share: float, seed: int) -> tuple[dict[str, object], dict[str, float]]:
+    """Return params, and metrics: means over all folds, with their standard errors.
 
-
-def validation_metrics(scored: Trial | Champion, folds: int) -> dict[str, float]:
-    """Return means over all folds with their standard errors; `folds` are those of one repeat."""
-    test_share = 1 / (folds - 1)
-    return {
+    Args:
+        scored: a head, or the champion.
+        test_share: photos in a validation fold, over photos in its training side.
+        seed: of the study.
+    """
+    params = scored.params if isinstance(scored, Champion) else {"backbone": scored.backbone, **scored.spec.params()}
+    metrics = {
         "val_accuracy": float(np.mean(scored.accuracies)),
         "val_accuracy_se": cross_validation_se(scored.accuracies, test_share),
         "val_log_loss": float(np.mean(scored.log_losses)),
         "val_log_loss_se": cross_validation_se(scored.log_losses, test_share),
     }
-
-
-def finish(
-    run: tracking.Run,
-    prepared: Prepared,
-    data: Data,
-    trials: list[Trial],
-    champion: Champion,
-    values: Mapping[str, Any],
-) -> Result:
-    """Refit the champion on all photos but the test's, look at those once, and register the classifier."""
-    run.deliver()  # a look that can't be counted must not be taken
-    test, material = data.is_test, data.material
-    heads = refit(champion, material, ~test, prepared.seed)
-    answers = material.labels[test]
-    given = [
-        keras_head(head.layers, head.spec).predict_on_batch(material.features["+".join(head.backbones)][test])
-        for head in heads
-    ]
-    probabilities = np.mean(given, axis=0)
-    right = int((probabilities.argmax(axis=1) == answers).sum())
-    result = Result(trials, champion, right, int(test.sum()), log_loss(probabilities, answers), None)
-    metrics = {
-        "test_accuracy": result.test_accuracy,
-        "test_accuracy_low": result.test_interval.low,
-        "test_accuracy_high": result.test_interval.high,
-        "test_log_loss": result.test_log_loss,
-    }
-    looks = 1 + tracking.earlier_tests(split_hash(data.splits))
-    run.log(metrics=metrics, tags={"test_evaluations": looks})
-    if looks > 1:
-        before = "once" if looks == 2 else f"{looks - 1} times"
-        screen.say(f"note       these test photos were looked at {before} before: each look makes them less of a test")
-    used = dict.fromkeys(name for head in heads for name in head.backbones)
-    sources = {source.backbone.name: source for source in prepared.found.sources if source.backbone.name in used}
-    random = [name for name, source in sources.items() if source.weights.is_random]
-    if random:
-        screen.say(f"not registered: {random[0]} has random weights, which are for tests only")
-    if random or not values["register_as"]:
-        return result
-    network = assemble({name: source.load() for name, source in sources.items()}, heads, mirrored=values["mirrored"])
-    description = Description(
-        data.labels,
-        tuple(sorted({source.backbone.input_size for source in sources.values()})),
-        tuple("+".join(head.backbones) for head in heads),
-        tuple(head.spec.params() for head in heads),
-        values["mirrored"],
-        {name: dict(source.fingerprint) for name, source in sources.items()},
-        metrics,
-    )
-    tags = {"backbone": champion.backbone, "hidden": champion.params["hidden"]}
-    with tempfile.TemporaryDirectory() as folder:
-        Classifier(network, description).save(Path(folder) / "classifier")
-        number = register(
-            run.id,
-            Path(folder) / "classifier",
-            list(data.labels),
-            values["register_as"],
-            config.CHAMPION,
-            tags | {name: f"{value:.4f}" for name, value in metrics.items()},
-        )
-    return replace(result, version=number)
+    return params | {"seed": seed}, metrics
 
 
 def leaderboard(trials: Sequence[Trial]) -> pd.DataFrame:
@@ -251,13 +204,6 @@ def leaderboard(trials: Sequence[Trial]) -> pd.DataFrame:
         for t in sorted(trials, key=lambda trial: trial.log_loss)
     ]
     return pd.DataFrame(rows)
-
-
-def _as_given(value: object) -> object:
-    """Return a parameter's value as the user would write it."""
-    if isinstance(value, tuple):
-        return ",".join(value)
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else value
 
 
 def _weights_tag(sources: Sequence[Source]) -> str:

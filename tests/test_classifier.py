@@ -5,14 +5,17 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from catml.classifier import Classifier, Description, load
 from catml.errors import InputError
+from catml.evaluation.familiarity import fit_familiar
 from catml.heads.fit import fit_head
 from catml.heads.spec import HeadSpec
 from catml.network import Head, assemble
@@ -83,7 +86,26 @@ def test_what_lies_on_disk(classifier, saved):
         "mirrored": False,
         "fingerprints": {"toy": {"weights": "none"}},
         "metrics": {"a": 1},
+        "temperature": 1.0,
+        "threshold": 0.0,
+        "precision": 0.0,
+        "photos": "",
     }
+
+
+def test_a_classifier_of_an_older_catml_is_loaded(classifier, saved, tmp_path):
+    """It knows no threshold, and takes every photo for familiar."""
+    described = json.loads((saved / "classifier.json").read_text())
+    for name in ("temperature", "threshold", "precision", "photos"):
+        del described[name]
+    (tmp_path / "classifier.json").write_text(json.dumps(described))
+    (tmp_path / "classifier.keras").write_bytes((saved / "classifier.keras").read_bytes())
+    again = load(tmp_path)
+    assert (again.familiar, again.judged) == (None, None)
+    assert again.description == classifier.description
+    answer = again.predict([photo()])
+    assert answer["unsure"].tolist() == [False]
+    assert answer.equals(classifier.predict([photo()]))
 
 
 def test_keras_alone_opens_it(classifier, saved, tmp_path):
@@ -108,11 +130,12 @@ def test_prediction(classifier):
     answer = classifier.predict([photo(seed) for seed in range(5)])
     probabilities = classifier.probabilities([pixels()])
     assert list(answer.columns) == [
-        "label", "probability", "probability_apple", "probability_käse", "probability_zebra",
+        "label", "probability", "unsure", "probability_apple", "probability_käse", "probability_zebra",
     ]  # fmt: skip
+    assert answer["unsure"].tolist() == [False] * 5
     assert answer["label"].tolist() == [LABELS[best] for best in probabilities.argmax(axis=1)]
     np.testing.assert_allclose(answer["probability"], probabilities.max(axis=1))
-    np.testing.assert_allclose(answer.iloc[:, 2:], probabilities)
+    np.testing.assert_allclose(answer.iloc[:, 3:], probabilities)
 
 
 def test_bytes_paths_and_base64_are_the_same_photo(classifier, tmp_path):
@@ -173,3 +196,82 @@ def test_every_broken_photo_is_named(classifier, tmp_path):
         "row 6, photo: not an image of a known format",
         "row 7, photo: expected bytes, a path or base64 text, got NoneType",
     ]
+
+
+def of_network(classifier, seeds):
+    """Features that the toy backbone gives photos."""
+    return backbone().predict_on_batch(np.stack([decode(photo(seed), SIZE) for seed in seeds]))
+
+
+JUDGED = pd.DataFrame(
+    {"pixels_sha256": ["00", "1e5"], "label": ["NA", "käse"], "judged": ["test", "learn"], "answer": ["zebra", "NA"]}
+)
+
+
+@pytest.fixture(scope="module")
+def careful(classifier):
+    """A classifier that has learnt from photos of noise, and what they look like."""
+    seeds = range(100, 160)
+    familiar = fit_familiar(of_network(classifier, seeds), seeds, [WIDTH])
+    described = replace(
+        classifier.description, temperature=1.5, threshold=0.0, precision=0.95, photos="fruit", metrics={"a": 0.5}
+    )
+    return Classifier(classifier.network, described, familiar, JUDGED)
+
+
+def test_unsure_is_what_is_less_probable_than_the_threshold(careful):
+    photos = [photo(seed) for seed in range(20)]
+    probable = careful.predict(photos)["probability"]
+    line = float(probable.median())
+    found = replace(careful, description=replace(careful.description, threshold=line), familiar=None).predict(photos)
+    assert found["unsure"].tolist() == (probable < line).tolist()
+    assert found["unsure"].sum() == 10
+    assert found["unsure"].dtype == bool
+    # It is still told what it might be.
+    assert found.drop(columns="unsure").equals(careful.predict(photos).drop(columns="unsure"))
+
+
+def test_a_probability_at_the_threshold_is_answered(careful):
+    (probable,) = careful.predict([photo(3)])["probability"]
+    at = replace(careful, description=replace(careful.description, threshold=probable), familiar=None)
+    assert at.predict([photo(3)])["unsure"].tolist() == [False]
+
+
+def test_unsure_is_what_looks_like_nothing_learnt_from(careful):
+    """Noise is familiar, a plain white photo isn't, however probable its label is."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (9, 12), "white").save(buffer, "PNG")
+    photos = [*[photo(seed) for seed in range(40)], buffer.getvalue()]
+    found = careful.predict(photos)
+    similar = careful.familiar.of(of_network(careful, range(40)))
+    assert found["unsure"].tolist() == [*(similar < careful.familiar.least).tolist(), True]
+    assert found["unsure"].sum() < 6
+    assert not replace(careful, familiar=None).predict(photos)["unsure"].any()
+
+
+def test_answer_gives_probabilities_and_similarity(careful):
+    probabilities, similar = careful.answer([pixels()])
+    np.testing.assert_allclose(probabilities, careful.probabilities([pixels()]), atol=1e-6)
+    np.testing.assert_allclose(similar, careful.familiar.of(of_network(careful, range(5))), atol=1e-3)
+    _, unknown = replace(careful, familiar=None).answer([pixels()])
+    assert unknown.tolist() == [np.inf] * 5
+
+
+def test_all_of_it_is_saved_and_loaded(careful, tmp_path):
+    careful.save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "classifier.json", "classifier.keras", "familiar.npz", "judged.csv",
+    ]  # fmt: skip
+    again = load(tmp_path)
+    assert again.description == careful.description
+    assert (again.description.temperature, again.description.photos) == (1.5, "fruit")
+    assert again.familiar.least == careful.familiar.least
+    np.testing.assert_array_equal(again.familiar.directions, careful.familiar.directions)
+    # Texts stay what they are: a label NA is no gap, and a digest 1e5 no number.
+    assert again.judged.to_dict("list") == JUDGED.to_dict("list")
+    photos = [photo(seed) for seed in range(30)]
+    assert again.predict(photos).equals(careful.predict(photos))
+
+
+def test_no_photos_for_a_careful_one(careful):
+    assert careful.predict([])["unsure"].tolist() == []

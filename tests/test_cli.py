@@ -11,7 +11,7 @@ from catml.errors import InputError
 
 TRAIN = (
     "photos, skip_broken, cosine, backbones, weights, mirrored, trials, repeats, space, average, memory, storage, "
-    "seed, test_fraction, register_as"
+    "seed, test_fraction, nested, precision, other, min_accuracy, register_as"
 )
 HEAVY = ("tensorflow", "keras", "mlflow", "optuna", "sklearn", "pandas", "PIL", "numpy")
 

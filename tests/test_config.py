@@ -22,6 +22,10 @@ DEFAULTS = {
     "storage": "",
     "seed": 42,
     "test_fraction": 0.2,
+    "nested": "auto",
+    "precision": 0.95,
+    "other": "",
+    "min_accuracy": 0.0,
     "register_as": "catml",
 }
 NAMES = "backbones: expected 'auto' alone, or names of backbones separated by commas; 'a+b' uses the features of both"
@@ -102,6 +106,9 @@ def test_accepted(name, text, value):
             "storage: expected postgresql://USER@HOST/DATABASE, the password in ~/.pgpass or PGPASSWORD, or nothing "
             "for a file in the data folder, got 'sqlite:///study.db'.",
         ),
+        ("nested", "maybe", "nested: expected auto, true or false, got 'maybe'."),
+        ("precision", "1", "precision: expected a number from 0.5 to 0.999, got '1'."),
+        ("min_accuracy", "90", "min_accuracy: expected a number from 0 to 0.9999, got '90'."),
         ("photos", " ", "photos: expected a folder, a table, or 'sample', got ' '."),
         ("skip_broken", "maybe", "skip_broken: expected true or false, got 'maybe'."),
         ("cosine", "0", "cosine: expected a number above 0 up to 1, or nothing, got '0'."),

@@ -36,6 +36,10 @@ VALUES = {
     "storage": ("postgresql://me@there/study", "postgresql://me@there/study"),
     "seed": ("8", 8),
     "test_fraction": ("0.3", 0.3),
+    "nested": ("true", True),
+    "precision": ("0.98", 0.98),
+    "other": ("/else where", "/else where"),
+    "min_accuracy": ("0.9", 0.9),
     "register_as": ("two cats", "two cats"),
     "model": ("models:/other/3", "models:/other/3"),
 }

@@ -11,7 +11,7 @@ from PIL import Image
 from catml.classifier import Classifier, Description, load
 from catml.heads.fit import fit_head
 from catml.heads.spec import HeadSpec
-from catml.network import Head, assemble, keras_head
+from catml.network import Head, assemble, keras_head, with_features
 from catml.photos.decode import decode
 
 SMALL, LARGE = 8, 12  # sides of the inputs of two toy backbones
@@ -121,6 +121,46 @@ def test_dropout_is_a_layer_after_each_hidden_one():
     layers = keras_head(head("small").layers, HIDDEN).layers
     assert [type(layer).__name__ for layer in layers] == ["Dense", "Dropout", "Dense", "Dropout", "Dense"]
     assert [layer.rate for layer in layers[1::2]] == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("spec", [LINEAR, HIDDEN], ids=["linear", "hidden"])
+def test_a_head_gives_the_same_probabilities_without_keras(spec):
+    one = head("small", spec=spec)
+    found = one.probabilities(features("small"))
+    np.testing.assert_allclose(found, answers_of(one, features("small")), atol=1e-6)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+
+
+SETS = [
+    [("small",)],
+    [("large", "small")],
+    [("small",), ("other",)],
+    [("other",), ("small",)],
+    [("small",), ("large", "small")],
+    [("large", "small"), ("other",), ("small",), ("large", "small")],
+]
+
+
+@pytest.mark.parametrize("sets", SETS, ids=lambda sets: ",".join(map("+".join, sets)))
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_features_come_out_as_well_each_set_once_in_the_order_of_heads(sets, mirrored, tmp_path):
+    """Also from a network that was saved and loaded; the order is what familiar photos are told by."""
+    heads = [head(*names, spec=(HIDDEN, LINEAR)[number % 2], seed=number) for number, names in enumerate(sets)]
+    network = assemble(BACKBONES, heads, mirrored=mirrored)
+    network.save(tmp_path / "network.keras")
+    given = [pixels(size) for size in sorted({SIZES[name] for names in sets for name in names})]
+    given = given if len(given) > 1 else given[0]
+    wanted = [features(*names) for names in dict.fromkeys(sets)]
+    if mirrored:
+        turned = {name: BACKBONES[name].predict_on_batch(pixels(SIZES[name])[:, :, ::-1]) for name in WIDTHS}
+        other = [np.hstack([turned[name] for name in names]) for names in dict.fromkeys(sets)]
+        wanted = [(one + two) / 2 for one, two in zip(wanted, other, strict=True)]
+    for of in (network, keras.saving.load_model(tmp_path / "network.keras", safe_mode=True)):
+        probabilities, *seen = with_features(of).predict_on_batch(given)
+        np.testing.assert_allclose(probabilities, network.predict_on_batch(given), atol=1e-6)
+        assert len(seen) == len(wanted)
+        for found, expected in zip(seen, wanted, strict=True):
+            np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 @pytest.fixture

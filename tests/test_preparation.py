@@ -10,8 +10,9 @@ from catml import config, pipeline
 from catml.backbones import registry
 from catml.backbones.store import FeatureStore
 from catml.errors import InputError
+from catml.photos.split import TEST, fold_indices, kept_back, split_hash
 from catml.pipeline import Found, Source
-from catml.preparation import load, prepare
+from catml.preparation import load, matrices, prepare
 
 WIDTHS = {"one": 3, "two": 5}
 KEYS = [f"photo{number}" for number in range(12)]
@@ -73,6 +74,36 @@ def test_a_backbone_that_sees_no_difference_is_damaged(tmp_path):
     assert list(caught.value.problems) == ["one: gives equal features for all photos. Its weights are damaged."]
 
 
+def test_matrices_are_of_the_photos_that_are_asked_for(tmp_path):
+    (store, one), (other_store, two) = written(tmp_path, "one", 0), written(tmp_path, "two", 1)
+    both = found([source("one", store), source("two", other_store)], "two+one", "two")
+    given = matrices(both, [KEYS[7], KEYS[0], KEYS[7]])
+    assert list(given) == ["two+one", "two"]
+    np.testing.assert_array_equal(given["two+one"], np.hstack([two, one])[[7, 0, 7]])
+    np.testing.assert_array_equal(given["two"], two[[7, 0, 7]])
+
+
+def test_no_photos_have_matrices_without_rows(tmp_path):
+    """As where a folder of other photos has none that is new."""
+    store, _ = written(tmp_path, "one", 0)
+    assert matrices(found([source("one", store)], "one"), [])["one"].shape == (0, 3)
+
+
+def test_split_otherwise_they_are_the_same_photos(tmp_path):
+    store, _ = written(tmp_path, "one", 0)
+    data = load(found([source("one", store)], "one"), SPLITS)
+    other = SPLITS.drop(columns="fold_2").assign(split=[*"0011", *["test"] * 4, *"2222"])
+    again = data.split_by(other)
+    assert again.is_test.tolist() == [False] * 4 + [True] * 4 + [False] * 4
+    assert len(again.material.folds) == 3
+    for mine, theirs in zip(again.material.folds, fold_indices(other), strict=True):
+        np.testing.assert_array_equal(np.concatenate(mine), np.concatenate(theirs))
+    assert again.material.features is data.material.features
+    assert again.labels == data.labels
+    assert again.material.labels is data.material.labels
+    assert len(data.material.folds) == 10  # the one it was made from is as it was
+
+
 @pytest.fixture
 def values(tmp_path, monkeypatch, write_photos):
     monkeypatch.setenv("CATML_DATA", str(tmp_path / "data"))
@@ -105,7 +136,8 @@ LITE = {"backbones": ("efficientnet-lite0", "efficientnet-lite2"), "weights": "e
 
 def test_all_that_matters_is_another_study(values):
     others = [
-        {"seed": 1}, {"test_fraction": 0.3}, {"repeats": 1}, {"space": "dropout=0"}, {"mirrored": True}, LITE,
+        {"seed": 1}, {"nested": False}, {"nested": False, "test_fraction": 0.3}, {"repeats": 1}, {"space": "dropout=0"},
+        {"mirrored": True}, LITE,
         LITE | {"backbones": ("efficientnet-lite0", "efficientnet-lite0+efficientnet-lite2")},
         LITE | {"backbones": ("efficientnet-lite0", "efficientnet-lite2+efficientnet-lite0")},
     ]  # fmt: skip
@@ -123,7 +155,8 @@ def test_own_folds_are_used_once(values, tmp_path, capsys):
         assert [name for name in prepared.splits if name.startswith("fold_")] == ["fold_2"][: repeats - 1]
         said = capsys.readouterr().out
         assert ("note       your own folds are used as they are, once: repeats has no effect" in said) == (repeats == 1)
-        assert prepared.folds == 5
+        assert prepared.folds == list("01234")
+        assert not prepared.is_nested
 
 
 def test_a_space_that_makes_no_sense_is_refused_before_anything_is_written(values, tmp_path):
@@ -131,3 +164,78 @@ def test_a_space_that_makes_no_sense_is_refused_before_anything_is_written(value
     with pytest.raises(InputError, match="space: no setting 'hiden'"):
         prepare(found_photos, values | {"space": "hiden=8"})
     assert not (tmp_path / "data" / "studies").exists()
+
+
+def prepared(values, **other):
+    given = values | other
+    return prepare(pipeline.find(given), given)
+
+
+NOTE = "note       4 test photos would say little: all photos are learnt from, and tested by nested cross-validation"
+
+
+def test_few_photos_are_not_kept_back(values, capsys):
+    """12 of each of two labels: two of each would be kept back."""
+    made = prepared(values)
+    assert made.is_nested
+    assert made.folds == list("01234")
+    assert made.sides is None
+    assert set(made.splits["split"]) == set("01234")
+    assert f"{NOTE} (nested=false keeps 4 back)" in capsys.readouterr().out
+
+
+def test_what_the_user_wants_is_done_without_a_word(values, capsys):
+    kept, nested = prepared(values, nested=False), prepared(values, nested=True)
+    assert not kept.is_nested
+    assert kept.folds == list("01234")
+    assert kept.sides is not None
+    assert (kept.splits["split"] == TEST).sum() == 4
+    assert nested.is_nested
+    assert nested.sides is None
+    assert nested.splits.equals(prepared(values).splits)
+    assert "nested" not in capsys.readouterr().out.replace(NOTE, "").replace("(nested=false keeps 4 back)", "")
+
+
+@pytest.mark.parametrize(("photos", "nested"), [(29, True), (30, False)])
+def test_thirty_test_photos_are_enough(values, tmp_path, write_photos, photos, nested):
+    folder = write_photos(tmp_path / "more", cat=30, dog=2 * photos - 30)
+    made = prepared(values, photos=str(folder), test_fraction=0.5)
+    assert made.is_nested == nested
+    assert (made.splits["split"] == TEST).sum() == (0 if nested else photos)
+
+
+def own_split(values, tmp_path):
+    rows = [
+        f"{file},{file.parent.name},{'test' if number < 2 else 'train'}"
+        for label in ("cat", "dog")
+        for number, file in enumerate(sorted((tmp_path / "photos" / label).glob("*.png")))
+    ]
+    (tmp_path / "own.csv").write_text("\n".join(["path,label,split", *rows]))
+    return values | {"photos": str(tmp_path / "own.csv")}
+
+
+def test_the_users_own_split_stays_however_few_it_keeps_back(values, tmp_path):
+    for nested in (None, False):
+        made = prepared(own_split(values, tmp_path), nested=nested)
+        assert (made.splits["split"] == TEST).sum() == 4
+        assert made.sides is None
+
+
+def test_the_users_own_split_leaves_no_choice(values, tmp_path):
+    with pytest.raises(InputError, match="nested: your own split says which photos are kept back"):
+        prepared(own_split(values, tmp_path), nested=True)
+
+
+def test_each_round_is_a_study_of_its_own(values):
+    made = prepared(values, repeats=2)
+    rounds = {fold: made.keeping_back(fold) for fold in made.folds}
+    assert len({made.store.place, *(one.store.place for one in rounds.values())}) == 6
+    for fold, one in rounds.items():
+        assert one.splits.equals(kept_back(made.splits, fold, config.FOLDS, 2, values["seed"]))
+        assert (one.splits["split"] == TEST).tolist() == (made.splits["split"] == fold).tolist()
+        assert not one.is_nested
+        assert one.depends_on == {**made.depends_on, "split": split_hash(one.splits)}
+    assert made.is_nested
+    assert made.keeping_back("0").store.place == rounds["0"].store.place
+    other = prepared(values, repeats=2, space="dropout=0").keeping_back("0")
+    assert other.store.place != rounds["0"].store.place

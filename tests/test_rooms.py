@@ -26,8 +26,10 @@ ROOMS = {
     "catml.heads": {"numpy", "scipy", "threadpoolctl", "keras", "tensorflow", "catml.heads", "catml.evaluation"},
     "catml.study": {"numpy", "optuna", "psycopg", "sqlalchemy", "yaml", "catml.study", "catml.heads", "catml.errors"},
     "catml.delivery": {"catml.errors"},
-    "catml.network": {"keras", "catml.heads"},
-    "catml.evaluation": {"numpy", "scipy", "sklearn", "matplotlib", "catml.evaluation"},
+    "catml.network": {"keras", "numpy", "catml.heads"},
+    "catml.evaluation": {"numpy", "pandas", "scipy", "sklearn", "catml.evaluation"},
+    "catml.gate": {"numpy", "catml.evaluation", "catml.screen"},
+    "catml.baselines": {"numpy", "sklearn", "catml.evaluation", "catml.heads"},
 }  # fmt: skip
 # Who may import what only a few may.
 KEEPERS = {
@@ -35,6 +37,7 @@ KEEPERS = {
     "psycopg": {"catml.study.store"},
     "optuna": {"catml.study"},
     "pickle": {"catml.backbones.pth"},
+    "matplotlib": {"catml.report"},
 }
 
 

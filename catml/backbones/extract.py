@@ -16,6 +16,7 @@ from tqdm import tqdm
 from catml.backbones.registry import Backbone
 from catml.backbones.store import AS_IS, FeatureStore
 from catml.errors import InputError
+from catml.photos.colours import SIDE, colour_histogram
 from catml.photos.decode import DecodeError, Pixels, decode, read_bytes
 
 # Every batch has this many rows, the last one padded: what a photo's features are must not depend, not even in the
@@ -29,6 +30,7 @@ R = TypeVar("R")
 
 MIRRORED = "mirrored"  # the view that is the photo's mirror image
 PHOTOS_PER_PART = 4 * BATCH  # what is lost at most when the process is killed
+COLOURS_PER_PART = 2048
 
 
 def missing(table: pd.DataFrame, store: FeatureStore) -> pd.DataFrame:
@@ -83,6 +85,21 @@ def extract_missing(
             if not np.isfinite(features).all():
                 raise InputError(f"{backbone.name}: gives features that are not numbers. Its weights are damaged.")
             store.append(keys, features)
+    return len(todo)
+
+
+def extract_colours(table: pd.DataFrame, folder: Path, store: FeatureStore, *, progress: bool = True) -> int:
+    """Compute the colour histograms that are missing, part by part; as `extract_missing`, without a network.
+
+    Raises:
+        InputError: a photo vanished or broke since it was checked.
+    """
+    todo = missing(table, store)
+    pixels = prefetch(lambda path: _decoded(path, SIDE), [folder / path for path in todo["path"]])
+    bar = tqdm(pixels, "colours", len(todo), unit="photo", disable=not progress or todo.empty)
+    rows = zip(todo["pixels_sha256"], map(colour_histogram, bar), strict=True)
+    for part in _chunks(rows, COLOURS_PER_PART):
+        store.append([key for key, _ in part], np.stack([histogram for _, histogram in part]))
     return len(todo)
 
 

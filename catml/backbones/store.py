@@ -23,6 +23,7 @@ from catml.backbones.registry import Backbone
 from catml.backbones.weights import Weights
 from catml.errors import InputError
 from catml.files import write_whole
+from catml.photos.colours import SIDE
 from catml.photos.decode import DECODER_VERSION
 
 KEY, FEATURES = "pixels_sha256", "features"
@@ -42,6 +43,11 @@ def fingerprint(backbone: Backbone, weights: Weights, view: str = AS_IS) -> dict
         "pillow": version("pillow"),
         "tensorflow": tensorflow_build(),
     }
+
+
+def colours_fingerprint() -> dict[str, object]:
+    """Return what colour histograms depend on beside the photo."""
+    return {"backbone": "colours", "input_size": SIDE, "decoder": DECODER_VERSION, "pillow": version("pillow")}
 
 
 def tensorflow_build() -> str:
@@ -86,6 +92,8 @@ class FeatureStore:
         Raises:
             KeyError: a key has no features.
         """
+        if not keys:
+            return np.empty((0, self.width), np.float32)
         wanted = pa.array(sorted(set(keys)))
         table = self._dataset().to_table(filter=ds.field(KEY).isin(wanted)) if self.folder.is_dir() else None
         if table is None or table.num_rows == 0:

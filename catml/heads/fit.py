@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from catml.evaluation.metrics import accuracy, log_loss, softmax
+from catml.evaluation.metrics import accuracy, log_loss
 from catml.heads.batches import Task, round_up
 from catml.heads.geometry import Coordinates, Geometry, fit_geometry
 from catml.heads.linear import fit_linear
-from catml.heads.spec import HeadSpec, Layer
+from catml.heads.spec import HeadSpec, Layer, respond
 from catml.heads.stack import Trained, stack_bytes, train_stack
 from catml.heads.threads import one_thread
 
@@ -124,7 +124,7 @@ def cross_validate(folds: Sequence[Fold], spec: HeadSpec, classes: int, seed: in
         losses, accuracies = [], []
         for fold in folds:
             layer = fit_linear(fold.training, fold.training_labels, classes, spec.l2)
-            probabilities = softmax(fold.validation @ layer.kernel + layer.bias)
+            probabilities = respond([layer], fold.validation)
             losses.append(log_loss(probabilities, fold.validation_labels))
             accuracies.append(accuracy(probabilities, fold.validation_labels))
         return Score(spec, tuple(losses), tuple(accuracies))
@@ -153,13 +153,7 @@ def out_of_fold(folds: Sequence[Fold], spec: HeadSpec, classes: int, seed: int) 
         layers = [layers for trained in _trained(folds, spec, classes, seed) for layers in trained.layers]
     else:
         layers = [[fit_linear(fold.training, fold.training_labels, classes, spec.l2)] for fold in folds]
-    found = []
-    for fold, (*hidden, last) in zip(folds, layers, strict=True):
-        outputs = fold.validation
-        for layer in hidden:
-            outputs = np.maximum(outputs @ layer.kernel + layer.bias, 0)
-        found.append(softmax(outputs @ last.kernel + last.bias))
-    return found
+    return [respond(of, fold.validation) for fold, of in zip(folds, layers, strict=True)]
 
 
 def _trained(folds: Sequence[Fold], spec: HeadSpec, classes: int, seed: int) -> list[Trained]:

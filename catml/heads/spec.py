@@ -1,9 +1,12 @@
 """What a head is: its shape and how it is trained."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from catml.evaluation.metrics import softmax
 
 SCALINGS = ("common", "each")
 
@@ -44,6 +47,11 @@ class HeadSpec:
         """Hidden widths as text: "0" for the linear head, "64", "40-20"."""
         return "-".join(map(str, self.hidden)) or "0"
 
+    @property
+    def title(self) -> str:
+        """What the head is called in a sentence."""
+        return f"hidden {self.shape}" if self.hidden else "linear head"
+
     def with_epochs(self, epochs: int) -> "HeadSpec":
         """Return the same head, trained for another number of epochs."""
         return replace(self, epochs=epochs)
@@ -67,3 +75,11 @@ class Layer:
 
     kernel: NDArray[np.floating]
     bias: NDArray[np.floating]
+
+
+def respond(layers: Sequence[Layer], inputs: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the probabilities (n, labels) that trained layers, ReLU between them, give to inputs (n, width)."""
+    *hidden, last = layers
+    for layer in hidden:
+        inputs = np.maximum(inputs @ layer.kernel + layer.bias, 0)
+    return softmax(inputs @ last.kernel + last.bias)

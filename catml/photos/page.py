@@ -1,9 +1,6 @@
 """The report of `catml check` as one HTML page, thumbnails inside."""
 
-import base64
-import io
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +8,15 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 
-from catml.photos.decode import DecodeError, open_upright, read_bytes
 from catml.photos.findings import Checked
 from catml.photos.groups import find_borderline
-from catml.photos.listing import Listing
 from catml.photos.overview import Fact, by_label
 from catml.photos.split import TEST
+from catml.photos.thumbnails import Album, Figure
 
-SIDE = 160  # of a thumbnail, in pixels
 SHOWN_STOPS, SHOWN_GROUPS, SHOWN_IN_GROUP, SHOWN_PAIRS, SHOWN_COPIES = 200, 40, 12, 30, 100
 SAMPLES_PER_LABEL, SAMPLES = 8, 160
 WHY = {"alike": "look alike", "burst": "one camera, one moment", "features": "one scene, by their features"}
-Figure = dict[str, str]
 
 
 def render(
@@ -77,10 +71,9 @@ def render(
 
 
 class _Figures:
-    """The thumbnails of a page: asked for one by one, drawn at once."""
+    """The thumbnails of a page, asked for by the row of the photo."""
 
     def __init__(self, checked: Checked, splits: pd.DataFrame | None) -> None:
-        self._listing: Listing = checked.listing
         photos = checked.photos
         sides = splits["split"].to_numpy() if splits is not None else np.full(len(photos), "")
         self._said = [
@@ -97,31 +90,15 @@ class _Figures:
             for label, side, orientation in zip(photos["label"], sides, photos["orientation"], strict=True)
         ]
         self._paths = photos["path"].tolist()
-        self._asked: dict[int, Figure] = {}
+        self._album = Album(checked.listing.folder)
 
     def of(self, row: int) -> Figure:
         """Return the figure of a row of the photos; its thumbnail is there after `draw`."""
-        if row not in self._asked:
-            self._asked[row] = {"path": self._paths[row], "said": self._said[row], "data": ""}
-        return self._asked[row]
+        return self._album.of(self._paths[row], self._said[row])
 
     def draw(self) -> None:
         """Decode all that were asked for."""
-        with ThreadPoolExecutor() as pool:
-            found = pool.map(lambda row: _thumbnail(self._listing.folder / self._paths[row]), self._asked)
-            for figure, data in zip(self._asked.values(), found, strict=True):
-                figure["data"] = data
-
-
-def _thumbnail(path: Path) -> str:
-    try:
-        image = open_upright(read_bytes(path), enough=2 * SIDE)
-    except DecodeError:  # gone since it was checked: its name is shown
-        return ""
-    image.thumbnail((2 * SIDE, SIDE))
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=72)
-    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+        self._album.draw()
 
 
 def _groups(checked: Checked, figures: _Figures) -> tuple[list[dict[str, Any]], int]:

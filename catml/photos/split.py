@@ -110,6 +110,13 @@ def split_hash(splits: pd.DataFrame) -> str:
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:16]
 
 
+def test_hash(splits: pd.DataFrame) -> str:
+    """Return the digest of which photos are tested: those kept back, or all of them where none are."""
+    test = splits["split"] == TEST
+    keys = splits.loc[test if test.any() else test | True, "pixels_sha256"].tolist()
+    return hashlib.sha256("\n".join(sorted(keys)).encode()).hexdigest()[:16]
+
+
 def fold_indices(splits: pd.DataFrame) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Return (training rows, validation rows) of each fold of each repeat, as positions in `splits`.
 
@@ -144,6 +151,38 @@ def repeated(splits: pd.DataFrame, repeats: int, seed: int) -> pd.DataFrame:
         own_seed = int(np.random.SeedSequence([seed, repeat]).generate_state(1)[0])
         result[f"{REPEAT}{repeat}"] = _into_folds(again, folds, own_seed)["split"]
     return result
+
+
+def without_test(table: pd.DataFrame, folds: int, seed: int) -> pd.DataFrame:
+    """Return what `split` does where no photo is kept back: all are in folds.
+
+    Raises:
+        InputError: a label has too few groups.
+    """
+    result = table[["path", "label", "group", "pixels_sha256"]].assign(split=LEARN)
+    moments = result.groupby("label")["group"].nunique()
+    few = [
+        f"{label}: shows only {count} different moments, near-duplicates and bursts counted once; at least {folds} are "
+        f"needed. {MORE_MOMENTS}"
+        for label, count in moments.items()
+        if count < folds
+    ]
+    if few:
+        raise InputError(few)
+    return _into_folds(result, folds, seed)
+
+
+def kept_back(splits: pd.DataFrame, fold: str, folds: int, repeats: int, seed: int) -> pd.DataFrame:
+    """Return a split whose test photos are those of one fold, all others in folds drawn anew, `repeats` times.
+
+    It is one round of a nested cross-validation; where a label has fewer groups left than `folds`, there are as many
+    folds as it has groups.
+    """
+    test = splits["split"] == fold
+    moments = splits[~test].groupby("label")["group"].nunique().min()
+    bare = splits[["path", "label", "group", "pixels_sha256"]].assign(split=np.where(test, TEST, LEARN))
+    own_seed = int(np.random.SeedSequence([seed, 1, int(fold)]).generate_state(1)[0])
+    return repeated(_into_folds(bare, max(2, min(folds, int(moments))), own_seed), repeats, own_seed)
 
 
 def _as_given(splits: pd.DataFrame, folds: int, seed: int) -> pd.DataFrame:

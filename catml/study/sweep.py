@@ -85,7 +85,7 @@ class Sweep:
     def __init__(self, material: Material, space: Space, seed: int, store: StudyStore, memory: int) -> None:
         self.backbones = tuple(material.features)
         self.space, self.seed, self.store = space, seed, store
-        self._material, self._memory = material, memory
+        self.material, self._memory = material, memory
         # Lives as long as the sweep: folds by backbone and scaling, each prepared when a trial first needs it.
         self._prepared: dict[tuple[str, str], list[Fold]] = {}
         self._preparing = threading.Lock()
@@ -99,7 +99,12 @@ class Sweep:
     @property
     def classes(self) -> int:
         """How many labels there are."""
-        return self._material.classes
+        return self.material.classes
+
+    @property
+    def test_share(self) -> float:
+        """Photos in a validation fold, over photos in its training side; the mean over the folds."""
+        return float(np.mean([len(validation) / len(training) for training, validation in self.material.folds]))
 
     def seed_of(self, trial: Trial) -> int:
         """Return the seed a trial was scored with."""
@@ -107,7 +112,7 @@ class Sweep:
 
     def validation_labels(self) -> list[Labels]:
         """Return the class numbers of the validation photos of each fold."""
-        return [self._material.labels[validation] for _, validation in self._material.folds]
+        return [self.material.labels[validation] for _, validation in self.material.folds]
 
     def _seed(self, number: int) -> int:
         return int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
@@ -182,7 +187,7 @@ class Sweep:
         return len(running) < self._workers and sum(map(self._bytes, [params, *running])) <= self._memory
 
     def _bytes(self, params: Params) -> int:
-        spec, of = self.space.spec(params), self._material
+        spec, of = self.space.spec(params), self.material
         photos = max(len(training) + len(validation) for training, validation in of.folds)
         rank = min(photos, of.features[params["backbone"]].shape[1])
         together = stacked(len(of.folds), photos, rank, spec, of.classes)
@@ -209,7 +214,7 @@ class Sweep:
             key = (backbone, scaling)
             folds = self._prepared.pop(key, None)
             if folds is None:
-                of = self._material
+                of = self.material
                 folds = make_folds(of.features[backbone], of.labels, of.folds, scaling, of.blocks.get(backbone, ()))
             self._prepared[key] = folds
             while len(self._prepared) > 1 and sum(map(kept_bytes, self._prepared.values())) > self._memory / 2:

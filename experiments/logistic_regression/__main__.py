@@ -13,11 +13,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from catml import cli, pipeline, screen
+from catml.champion import choose
 from catml.errors import InputError
 from catml.evaluation.intervals import wilson
 from catml.evaluation.metrics import accuracy, log_loss
 from catml.preparation import load, prepare
-from catml.study.sweep import best
 
 
 def baselines():
@@ -44,9 +44,12 @@ def main() -> int:
     prepared = prepare(found, values)
     data = load(prepared.found, prepared.splits)
     material, is_test = data.material, data.is_test
-    champion = best(prepared.sweep(material).done())
-    rows = [["catml", f"{champion.backbone}, hidden {champion.spec.shape}", f"{champion.log_loss:.4f}"]]
-    rows[0] += [screen.percent(champion.accuracy), "as printed by train"]
+    study = prepared.sweep(material)
+    champion = choose(study.done(), study, values["average"], found.costs)
+    rows = [
+        ["catml", f"{champion.backbone}, hidden {champion.params['hidden']}", f"{np.mean(champion.log_losses):.4f}"]
+    ]
+    rows[0] += [screen.percent(float(np.mean(champion.accuracies))), "as printed by train"]
     for backbone, features in material.features.items():
         for name, make in baselines().items():
             scores = []
@@ -56,6 +59,9 @@ def main() -> int:
                     (log_loss(given, material.labels[validation]), accuracy(given, material.labels[validation]))
                 )
             loss, right_share = np.mean(scores, axis=0)
+            if prepared.is_nested:
+                rows.append([name, backbone, f"{loss:.4f}", screen.percent(right_share), "no photos kept back"])
+                continue
             given = make().fit(features[~is_test], material.labels[~is_test]).predict(features[is_test])
             right, photos = int((given == material.labels[is_test]).sum()), int(is_test.sum())
             ends = wilson(right, photos)

@@ -13,14 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from catml import champion, cli, pipeline, quiet, screen
 from catml.errors import InputError
 from catml.evaluation.intervals import cross_validation_se
 from catml.evaluation.metrics import accuracy, log_loss
-from catml.network import keras_head
 from catml.photos.split import split
 from catml.pipeline import Found
 from catml.preparation import Data, load
@@ -88,13 +86,15 @@ def tested(found: Found, seed: int) -> dict[tuple[str, str], float]:
             if ways:
                 data = load(replace(plain, sets=single | (both if together else {})), splits)
                 row |= {
-                    (name, key): value for name, of in finished(data, ways, seed).items() for key, value in of.items()
+                    (name, key): value
+                    for name, of in finished(data, ways, found.costs, seed).items()
+                    for key, value in of.items()
                 }
     screen.say(f"split {seed}: " + ", ".join(f"{name} {row[name, 'log loss']:.4f}" for name in WAYS))
     return row
 
 
-def finished(data: Data, ways: Mapping[str, Way], seed: int) -> dict[str, dict[str, float]]:
+def finished(data: Data, ways: Mapping[str, Way], costs: Mapping[str, float], seed: int) -> dict[str, dict[str, float]]:
     """Return the test scores of ways that share a study and differ in how its champion is chosen."""
     test, material = data.is_test, data.material
     with tempfile.TemporaryDirectory() as folder:
@@ -102,13 +102,10 @@ def finished(data: Data, ways: Mapping[str, Way], seed: int) -> dict[str, dict[s
         trials = study.run(TRIALS, lambda _: None)
     scores = {}
     for name, way in ways.items():
-        chosen = champion.choose(trials, study, way.average)
+        chosen = champion.choose(trials, study, way.average, costs)
         heads = champion.refit(chosen, material, ~test, seed)
-        given = [
-            keras_head(head.layers, head.spec).predict_on_batch(material.features["+".join(head.backbones)][test])
-            for head in heads
-        ]
-        mean, answers = np.mean(given, axis=0), material.labels[test]
+        tested = {name: matrix[test] for name, matrix in material.features.items()}
+        mean, answers = champion.answers(heads, tested), material.labels[test]
         scores[name] = {"log loss": log_loss(mean, answers), "accuracy": accuracy(mean, answers), "heads": len(heads)}
     return scores
 

@@ -47,7 +47,7 @@ def logging() -> None:
     from catml import tracking
     from catml.heads.spec import HeadSpec
     from catml.study.sweep import Trial
-    from catml.train import trial_params, validation_metrics
+    from catml.train import logged
 
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -57,7 +57,8 @@ def logging() -> None:
             start = time.perf_counter()
             for number in range(TRIALS):
                 trial = Trial(number, "xception", spec, (0.1, 0.2), (0.9, 0.8), 0.1)
-                run.log_trial(trial, trial_params(trial, 42), validation_metrics(trial, 5) | {"seconds": 0.1})
+                params, metrics = logged(trial, 1 / 4, 42)
+                run.log_trial(trial, params, metrics | {"seconds": 0.1})
             put = time.perf_counter() - start
             run.deliver()
             done = time.perf_counter() - start

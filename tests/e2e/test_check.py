@@ -45,7 +45,7 @@ def test_broken_files_stop_and_can_be_skipped(photos: Path, run: Run, tmp_path: 
     assert f"catml: {photos}/cyan/empty.png: empty file" in done.stderr
     page = (written(tmp_path) / "check.html").read_text()
     assert "Files that are no photos (2)" in page
-    options = ("--backbones", "efficientnet-lite0", "--trials", "2")
+    options = ("--backbones", "efficientnet-lite0", "--trials", "2", "--nested", "false")
     assert run("catml", "train", "--photos", photos, *options, cwd=tmp_path, code=2).stderr.count(": empty file") == 1
     out = run("catml", "train", "--photos", photos, *options, "--skip-broken", "true", cwd=tmp_path).stdout
     assert "left out: cyan/empty.png: empty file" in out
@@ -73,7 +73,7 @@ def test_a_table_with_groups_and_a_split(photos: Path, run: Run, tmp_path: Path)
     ]
     table = tmp_path / "photos.csv"
     pd.DataFrame(rows).to_csv(table, index=False)
-    options = ("--photos", table, "--backbones", "efficientnet-lite0", "--trials", "2")
+    options = ("--photos", table, "--backbones", "efficientnet-lite0", "--trials", "2", "--nested", "false")
     out = run("catml", "train", *options, cwd=tmp_path).stdout
     assert "24 cold, 12 warm" in out
     assert "6 kept back for one test" in out
@@ -101,7 +101,7 @@ def test_by_mlflow_run(photos: Path, project: Path, run: Run) -> None:
 def test_twenty_more_photos(photos: Path, run: Run, tmp_path: Path) -> None:
     """No old photo changes side, and only the new ones are read, hashed and extracted."""
     options = ("--photos", photos, "--backbones", "efficientnet-lite0")
-    train = ("catml", "train", *options, "--trials", "1")
+    train = ("catml", "train", *options, "--trials", "1", "--nested", "false")
     run(*train, cwd=tmp_path)
     (sides,) = (tmp_path / "data" / "splits").iterdir()
     before = pd.read_csv(sides).set_index("pixels_sha256")["side"]

@@ -58,7 +58,17 @@ def trials_done(data: Path) -> int:
 
 @pytest.fixture(scope="module")
 def command(colours: Path) -> list[str]:
-    return [str(BIN / "catml"), "train", "--photos", str(colours), *BACKBONE, "--trials", str(TRIALS)]
+    return [
+        str(BIN / "catml"),
+        "train",
+        "--photos",
+        str(colours),
+        *BACKBONE,
+        "--trials",
+        str(TRIALS),
+        "--nested",
+        "false",
+    ]
 
 
 @pytest.fixture(scope="module")

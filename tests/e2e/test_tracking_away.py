@@ -73,7 +73,7 @@ def started(tmp_path: Path, home: Path, colours: Path, tracking: Server, run: Ru
     """Return a function that starts `catml train`; features are at hand, so that trials come at once."""
     photos = ("--photos", str(colours), *BACKBONE)
     run(BIN / "catml", "extract", *photos, cwd=tmp_path)
-    command = [str(BIN / "catml"), "train", *photos, "--trials", str(TRIALS)]
+    command = [str(BIN / "catml"), "train", *photos, "--trials", str(TRIALS), "--nested", "false"]
     processes = []
 
     def start(**more: str) -> "subprocess.Popen[str]":

@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.conftest import Run
 
-FEW = ("backbones=efficientnet-lite0", "trials=1", "register_as=")
+FEW = ("backbones=efficientnet-lite0", "trials=1", "nested=false", "register_as=")
 
 
 def ask(address: str, call: str, **query: Any) -> Any:

@@ -54,7 +54,7 @@ def ended(process):
 
 
 def test_processes_share_a_study(tmp_path, address, alone):
-    processes = [start("run", tmp_path, address, TRIALS) for _ in range(2)]
+    processes = [start("run", tmp_path, address, TRIALS, 2) for _ in range(2)]
     one, other = map(ended, processes)
     assert one
     assert other

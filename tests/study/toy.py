@@ -1,8 +1,8 @@
 """A small study for tests, also as a process of its own: `python -m tests.study.toy WHAT WHERE ADDRESS TRIALS`.
 
-WHAT is `run`, which completes the study and prints the number of each trial it scored itself; or `hold`, which claims
-the trials whose numbers stand in the place of TRIALS (and the lead, where `lead` stands among them), says so, and
-sleeps until it is killed.
+WHAT is `run`, which completes the study and prints the number of each trial it scored itself (a number behind TRIALS
+says how many processes to wait for); or `hold`, which claims the trials whose numbers stand in the place of TRIALS (and
+the lead, where `lead` stands among them), says so, and sleeps until it is killed.
 """
 
 import os
@@ -62,10 +62,14 @@ def main(what, folder, address, *words):
         time.sleep(600)
     toy = sweep(folder, address=address)
     add = toy.store.add
+    # No process may be through before the others have begun.
+    Path(folder, f"ready-{os.getpid()}").touch()
+    while len(list(Path(folder).glob("ready-*"))) < int((*words, 1)[1]):
+        time.sleep(0.01)
 
     def told(number, *rest):
         os.write(1, f"{number}\n".encode())  # whole, whichever thread it is
-        time.sleep(0.01)  # so that no process is through before the others have begun
+        time.sleep(0.01)  # so that one process leaves something to the others
         add(number, *rest)
 
     toy.store.add = told

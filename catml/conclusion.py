@@ -1,0 +1,183 @@
+"""The end of a study: the test is logged, the gate decides, the classifier is registered, the report is written."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from catml import config, pipeline, screen, strangers, tracking
+from catml.assessment import Assessment, predictions
+from catml.backbones.store import digest
+from catml.classifier import Classifier, Description
+from catml.errors import InputError
+from catml.evaluation.metrics import by_label
+from catml.gate import Verdict, succession
+from catml.learning import Learnt
+from catml.network import assemble
+from catml.photos.split import test_hash
+from catml.preparation import Data, Prepared
+from catml.registration import Entry, register, set_alias
+from catml.rivalry import present
+from catml.strangers import Strangers
+from catml.study.sweep import Trial
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a study came to.
+
+    Attributes:
+        trials: all of them.
+        learnt: the champion of the study, refitted and calibrated.
+        assessed: its test.
+        strangers: what it said of photos of something else, where there are some.
+        looks: how many times these test photos have been looked at, this one included.
+        verdict: of the gate.
+        place: whether it takes the champion's place; None where it isn't registered.
+        version: in the registry.
+    """
+
+    trials: list[Trial]
+    learnt: Learnt
+    assessed: Assessment
+    strangers: Strangers | None
+    looks: int
+    verdict: Verdict
+    place: Verdict | None = None
+    version: int | None = None
+
+    @property
+    def alias(self) -> str:
+        """The alias it was given."""
+        return config.CHAMPION if self.place and self.place.passed else config.CHALLENGER
+
+
+def conclude(
+    run: tracking.Run,
+    prepared: Prepared,
+    data: Data,
+    trials: list[Trial],
+    learnt: Learnt,
+    assessed: Assessment,
+    values: Mapping[str, Any],
+) -> Result:
+    """Log the test, decide, and register the classifier where it passes."""
+    metrics = assessed.metrics() | {"temperature": learnt.temperature, "threshold": learnt.threshold.probability}
+    other = strangers.meet(values["other"], learnt, prepared.found, data) if values["other"] else None
+    if other is not None:
+        metrics |= {"other_photos": len(other.table), "other_answered": other.answered}
+        run.log_text(other.table.to_csv(index=False), "other.csv")
+    looks = count_looks(run, prepared, data)
+    run.log(metrics=metrics, tags={"test_evaluations": looks})
+    run.log_text(
+        by_label(assessed.answers.probabilities, assessed.labels, data.labels).to_csv(index=False), "labels.csv"
+    )
+    run.log_text(predictions(assessed, learnt, data).to_csv(index=False), "predictions.csv")
+    verdict = _verdict(prepared, learnt, assessed, values)
+    result = Result(trials, learnt, assessed, other, looks, verdict)
+    run.log(tags={"gate": f"{'passed' if verdict.passed else 'refused'}: {verdict.reason}"[:5000]})
+    if not verdict.passed or not values["register_as"]:
+        return result
+    name, photos = values["register_as"], pipeline.name_of(prepared.found.checked)
+    sample = values["photos"] == config.SAMPLE
+    try:
+        rival = present(name, assessed, data, prepared.found.folder)
+        place = succession(data.labels, rival, sample)
+    except InputError as error:
+        place = Verdict(False, "; ".join(error.problems))
+    result = replace(result, place=place)
+    made = classifier(prepared, data, learnt, assessed, values, metrics)
+    with tempfile.TemporaryDirectory() as folder:
+        made.save(Path(folder) / "classifier")
+        tags = {
+            "backbone": learnt.champion.backbone,
+            "hidden": learnt.champion.params["hidden"],
+            "photos": photos,
+            "gate": verdict.reason,
+            "alias_reason": place.reason,
+            **{name: f"{value:.4f}" for name, value in metrics.items()},
+        }
+        entry = Entry(name, tags, describe(result, photos, data.labels))
+        number = register(run.id, Path(folder) / "classifier", list(data.labels), entry)
+    set_alias(name, result.alias, number)
+    run.log(tags={"registered": f"{name} version {number}, {result.alias}: {place.reason}"[:5000]})
+    return replace(result, version=number)
+
+
+def count_looks(run: tracking.Run, prepared: Prepared, data: Data) -> int:
+    """Count this look at the test photos, and say loudly where it isn't the first."""
+    tags = test_tags(prepared)
+    looks = 1 + tracking.earlier_tests(run.id, tags)
+    if looks > 1:
+        before = "once" if looks == 2 else f"{looks - 1} times"
+        which = "photos were used for a nested test" if prepared.is_nested else "test photos were looked at"
+        screen.say(f"note       these {which} {before} before: each look makes them less of a test")
+    return looks
+
+
+def test_tags(prepared: Prepared) -> dict[str, str]:
+    """Return the tags by which runs with the same test photos know each other, also when photos have been added."""
+    tags = {"test_hash": test_hash(prepared.splits)}
+    if prepared.is_nested:
+        source = str(prepared.found.checked.listing.source.resolve())
+        return tags | {"sides": digest({"folder": source, "nested": True})}
+    return tags | ({"sides": prepared.sides.stem} if prepared.sides else {})
+
+
+def _verdict(prepared: Prepared, learnt: Learnt, assessed: Assessment, values: Mapping[str, Any]) -> Verdict:
+    used = {name for head in learnt.heads for name in head.backbones}
+    random = [s.backbone.name for s in prepared.found.sources if s.weights.is_random and s.backbone.name in used]
+    if random:
+        return Verdict(False, f"{random[0]} has random weights, which are for tests only")
+    return assessed.gate(values["min_accuracy"], learnt.validated)
+
+
+def classifier(
+    prepared: Prepared,
+    data: Data,
+    learnt: Learnt,
+    assessed: Assessment,
+    values: Mapping[str, Any],
+    metrics: Mapping[str, float],
+) -> Classifier:
+    """Put the classifier together, from pixels to labels."""
+    used = dict.fromkeys(name for head in learnt.heads for name in head.backbones)
+    sources = {source.backbone.name: source for source in prepared.found.sources if source.backbone.name in used}
+    network = assemble(
+        {name: source.load() for name, source in sources.items()}, learnt.heads, mirrored=values["mirrored"]
+    )
+    description = Description(
+        data.labels,
+        tuple(sorted({source.backbone.input_size for source in sources.values()})),
+        tuple("+".join(head.backbones) for head in learnt.heads),
+        tuple(head.spec.params() for head in learnt.heads),
+        values["mirrored"],
+        {name: dict(source.fingerprint) for name, source in sources.items()},
+        dict(metrics),
+        learnt.temperature,
+        learnt.threshold.probability,
+        learnt.threshold.precision,
+        config.SAMPLE if values["photos"] == config.SAMPLE else pipeline.name_of(prepared.found.checked),
+    )
+    judged = predictions(assessed, learnt, data)[["pixels_sha256", "label", "judged", "answer"]]
+    return Classifier(network, description, learnt.familiar, judged)
+
+
+def describe(result: Result, photos: str, labels: tuple[str, ...]) -> str:
+    """Return the description of the model version, in Markdown."""
+    assessed, interval = result.assessed, result.assessed.interval
+    heads = ", ".join(f"{'+'.join(head.backbones)} with {head.spec.title}" for head in result.learnt.heads)
+    place = result.place.reason if result.place else ""
+    return "\n\n".join(
+        [
+            f"Tells {', '.join(labels)} apart; learnt from **{photos}**.",
+            f"**{assessed.right.sum()} of {len(assessed.rows)}** photos it had not learnt from came out right: "
+            f"{screen.percent(assessed.accuracy)}, 95 % interval {screen.percent(interval.low)} to "
+            f"{screen.percent(interval.high)}.",
+            f"It says of {screen.percent(1 - assessed.answered)} of them that it is unsure; of those it answers, "
+            f"{assessed.answered_right} of {int(assessed.sure.sum())} are right.",
+            f"Made of {heads}. Gate: {result.verdict.reason}. Alias `{result.alias}`: {place}.",
+            "The report of the run (`report.html`) shows its mistakes.",
+        ]
+    )

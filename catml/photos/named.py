@@ -1,0 +1,34 @@
+"""Photos that are named one by one, or by the folders they lie in; they need no labels."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+from catml.photos.listing import PHOTO_SUFFIXES
+
+
+def find(photos: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """Return the photo files that are meant, and what is wrong with them."""
+    paths: list[Path] = []
+    problems = []
+    for part in itertools.chain.from_iterable(map(_parts, photos)):
+        path = Path(part).expanduser()
+        if path.is_dir():
+            inside = sorted(file for file in path.rglob("*") if _is_photo(file))
+            problems += [] if inside else [f"{path}: no photos in this folder."]
+            paths += inside
+        elif path.exists():
+            paths.append(path)
+        else:
+            problems.append(f"{path}: no such file or folder.")
+    return paths, problems
+
+
+def _parts(text: str) -> list[str]:
+    # A file whose own name has a comma is meant as it stands.
+    return [text] if Path(text).expanduser().exists() else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _is_photo(path: Path) -> bool:
+    # As in a scan: a hidden file, such as the ._NAME.jpg of a Mac, is no photo.
+    return path.suffix.lower() in PHOTO_SUFFIXES and not path.name.startswith(".") and path.is_file()

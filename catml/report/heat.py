@@ -1,0 +1,118 @@
+"""Where on a photo a classifier found what it answered by."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from catml.heads.spec import Layer
+from catml.network import Head
+
+if TYPE_CHECKING:
+    import keras
+
+SIDE = 64  # of a heat map
+BATCH = 8  # photos at once: their feature maps take 8 MB each where a network is wide
+Map = NDArray[np.floating]
+
+
+def gradient(layers: Sequence[Layer], features: NDArray[np.floating], answer: int) -> NDArray[np.float64]:
+    """Return how the logit of an answer, less the mean of the others', changes with each feature.
+
+    Args:
+        layers: of a head, ReLU between them.
+        features: of one photo, shape (d,); a linear head's gradient is the same for all.
+        answer: class number.
+
+    Returns:
+        Shape (d,).
+    """
+    *hidden, last = layers
+    active = []
+    for layer in hidden:
+        features = features @ layer.kernel + layer.bias
+        active.append(features > 0)
+        features = np.maximum(features, 0)
+    others = np.delete(last.kernel, answer, axis=1).mean(axis=1)
+    found = np.asarray(last.kernel[:, answer] - others, np.float64)
+    for layer, on in zip(reversed(hidden), reversed(active), strict=True):
+        found = layer.kernel @ (found * on)
+    return found
+
+
+def weighted(maps: Map, weights: NDArray[np.floating], middle: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return what each place of a photo adds to the answer, against the average photo: its mean is what all add.
+
+    Of a linear head it is exact: the class activation map (Zhou et al. 2016). With hidden layers it holds to first
+    order (Grad-CAM, Selvaraju et al. 2017).
+
+    Args:
+        maps: a backbone's output before pooling, shape (rows, columns, d).
+        weights: of its features, shape (d,).
+        middle: the mean of its features over the photos learnt from, shape (d,).
+
+    Returns:
+        Shape (rows, columns).
+    """
+    return np.asarray((maps.astype(np.float64) - middle) @ weights)
+
+
+def heat(parts: Sequence[NDArray[np.floating]]) -> NDArray[np.float64]:
+    """Return a heat map, shape (SIDE, SIDE), 0 to 1, from what `weighted` returns for each backbone.
+
+    What speaks against the answer is left out; 1 is the place that speaks most for it.
+    """
+    smooth = [
+        np.asarray(Image.fromarray(part.astype(np.float32)).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+        for part in parts
+    ]
+    found = np.maximum(np.sum(smooth, axis=0, dtype=np.float64), 0)
+    return np.asarray(found / max(float(found.max()), 1e-12))
+
+
+def before_pooling(network: "keras.Model") -> "keras.Model":
+    """Return the part of a network that ends before its last global average pooling."""
+    import keras
+
+    pooling = [layer for layer in network.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D)][-1]
+    return keras.Model(network.input, pooling.input)
+
+
+def feature_maps(network: "keras.Model", pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return what a network gives before pooling, shape (n, rows, columns, d), of pixels (n, size, size, 3)."""
+    unpooled = before_pooling(network)
+    parts = [np.asarray(unpooled(pixels[start : start + BATCH])) for start in range(0, len(pixels), BATCH)]
+    return np.concatenate(parts)
+
+
+def heat_maps(
+    head: Head,
+    maps: Mapping[str, NDArray[np.floating]],
+    answers: Sequence[int],
+    middle: NDArray[np.floating],
+) -> list[NDArray[np.float64]]:
+    """Return the heat map of each photo, for its answer.
+
+    Args:
+        head: a trained head.
+        maps: of each of its backbones, shape (n, rows, columns, d).
+        answers: class number of each photo.
+        middle: mean of the features that the head takes, over the photos learnt from.
+    """
+    widths = [maps[name].shape[-1] for name in head.backbones]
+    ends = np.cumsum(widths)
+    found = []
+    for place, answer in enumerate(answers):
+        pooled = np.concatenate([maps[name][place].mean(axis=(0, 1)) for name in head.backbones])
+        slope = gradient(head.layers, pooled, answer)
+        found.append(
+            heat(
+                [
+                    weighted(maps[name][place], slope[end - width : end], middle[end - width : end])
+                    for name, width, end in zip(head.backbones, widths, ends, strict=True)
+                ]
+            )
+        )
+    return found
