@@ -77,9 +77,10 @@ def conclude(
     verdict = _verdict(prepared, learnt, assessed, values)
     result = Result(trials, learnt, assessed, other, looks, verdict)
     run.log(tags={"gate": f"{'passed' if verdict.passed else 'refused'}: {verdict.reason}"[:5000]})
-    if not verdict.passed or not values["register_as"]:
-        return result
     name, photos = values["register_as"], pipeline.name_of(prepared.found.checked)
+    if not verdict.passed or not name:
+        run.describe(describe(result, photos, data.labels))
+        return result
     sample = values["photos"] == config.SAMPLE
     try:
         rival = present(name, assessed, data, prepared.found.folder)
@@ -87,6 +88,8 @@ def conclude(
     except InputError as error:
         place = Verdict(False, "; ".join(error.problems))
     result = replace(result, place=place)
+    text = describe(result, photos, data.labels)
+    run.describe(text)
     made = classifier(prepared, data, learnt, assessed, values, metrics)
     with tempfile.TemporaryDirectory() as folder:
         made.save(Path(folder) / "classifier")
@@ -98,7 +101,7 @@ def conclude(
             "alias_reason": place.reason,
             **{name: f"{value:.4f}" for name, value in metrics.items()},
         }
-        entry = Entry(name, tags, describe(result, photos, data.labels))
+        entry = Entry(name, tags, text)
         number = register(run.id, Path(folder) / "classifier", list(data.labels), entry)
     set_alias(name, result.alias, number)
     run.log(tags={"registered": f"{name} version {number}, {result.alias}: {place.reason}"[:5000]})
@@ -165,10 +168,13 @@ def classifier(
 
 
 def describe(result: Result, photos: str, labels: tuple[str, ...]) -> str:
-    """Return the description of the model version, in Markdown."""
+    """Return the description of run and model version, in Markdown."""
     assessed, interval = result.assessed, result.assessed.interval
     heads = ", ".join(f"{'+'.join(head.backbones)} with {head.spec.title}" for head in result.learnt.heads)
-    place = result.place.reason if result.place else ""
+    reason = result.verdict.reason
+    decided = [f"Gate: {'passed' if result.verdict.passed else 'refused'}, {reason}."]
+    if result.place:
+        decided.append(f"Alias `{result.alias}`: {result.place.reason}.")
     return "\n\n".join(
         [
             f"Tells {', '.join(labels)} apart; learnt from **{photos}**.",
@@ -177,7 +183,7 @@ def describe(result: Result, photos: str, labels: tuple[str, ...]) -> str:
             f"{screen.percent(interval.high)}.",
             f"It says of {screen.percent(1 - assessed.answered)} of them that it is unsure; of those it answers, "
             f"{assessed.answered_right} of {int(assessed.sure.sum())} are right.",
-            f"Made of {heads}. Gate: {result.verdict.reason}. Alias `{result.alias}`: {place}.",
+            f"Made of {heads}. {' '.join(decided)}",
             "The report of the run (`report.html`) shows its mistakes.",
         ]
     )

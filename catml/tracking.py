@@ -16,7 +16,12 @@ import pandas as pd
 import requests
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
-from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT, MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from mlflow.utils.mlflow_tags import (
+    MLFLOW_DATASET_CONTEXT,
+    MLFLOW_PARENT_RUN_ID,
+    MLFLOW_RUN_NAME,
+    MLFLOW_RUN_NOTE,
+)
 
 from catml import __version__, config, screen
 from catml.config import EXPERIMENT
@@ -120,6 +125,10 @@ class Run:
             [self._experiment], f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self._id}' and tags.trial = '{trial}'"
         )
         return found[0].info.run_id if found else None
+
+    def describe(self, text: str) -> None:
+        """Give the run its description, in Markdown."""
+        self.log(tags={MLFLOW_RUN_NOTE: text})
 
     def log_text(self, text: str, name: str) -> None:
         """Keep a text as an artifact of the run."""

@@ -18,6 +18,7 @@ from catml.errors import InputError
 from catml.evaluation.intervals import wilson
 from catml.evaluation.metrics import accuracy, log_loss
 from catml.preparation import load, prepare
+from catml.study.sweep import best
 
 
 def baselines():
@@ -45,11 +46,16 @@ def main() -> int:
     data = load(prepared.found, prepared.splits)
     material, is_test = data.material, data.is_test
     study = prepared.sweep(material)
-    champion = choose(study.done(), study, values["average"], found.costs)
-    rows = [
-        ["catml", f"{champion.backbone}, hidden {champion.params['hidden']}", f"{np.mean(champion.log_losses):.4f}"]
-    ]
-    rows[0] += [screen.percent(float(np.mean(champion.accuracies))), "as printed by train"]
+    trials = study.done()
+    champion, lowest = choose(trials, study, values["average"], found.costs), best(trials)
+    rows = []
+    for name, heads, losses, accuracies in (
+        ("catml, champion", champion.heads, champion.log_losses, champion.accuracies),
+        ("catml, lowest log loss", (lowest,), lowest.log_losses, lowest.accuracies),
+    ):
+        what = "; ".join(f"{head.backbone}, {head.spec.title}" for head in heads)
+        test = "as printed by train" if name.endswith("champion") else ""
+        rows.append([name, what, f"{np.mean(losses):.4f}", screen.percent(float(np.mean(accuracies))), test])
     for backbone, features in material.features.items():
         for name, make in baselines().items():
             scores = []

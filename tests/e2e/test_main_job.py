@@ -66,6 +66,31 @@ def test_the_store_has_a_parent_and_one_child_a_trial(trained: str, project: Pat
     assert {"split_hash", "photos_hash", "catml_version", "test_evaluations"} <= set(parent.data.tags)
 
 
+def test_runs_and_versions_say_what_they_are_about(trained: str, project: Path) -> None:
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{project}/mlflow.db")
+    (parent,) = client.search_runs(["0"], "metrics.test_accuracy >= 0")
+    assert {"test_hash", "sides", "split_hash"} <= set(parent.data.tags)
+    assert parent.data.tags["gate"].startswith(
+        "passed: the 95 % interval of its accuracy, 79.6 % to 100.0 %, lies above"
+    )
+    assert parent.data.tags["registered"] == "colours version 1, champion: there was no champion"
+    wanted = {"test_balanced_accuracy", "test_brier", "test_answered", "temperature", "threshold"}
+    wanted |= {"baseline_most_frequent_label", "baseline_colours_alone", "baseline_shuffled_labels"}
+    assert wanted <= set(parent.data.metrics)
+    files = {file.path for file in client.list_artifacts(parent.info.run_id)}
+    assert {"report.html", "predictions.csv", "labels.csv", "leaderboard.csv", "split.csv", "figures"} <= files
+    for child in client.search_runs(["0"], f"tags.mlflow.parentRunId = '{parent.info.run_id}'"):
+        assert child.data.tags["photos"] == "colours"
+    version = client.get_model_version_by_alias("colours", "champion")
+    assert "**15 of 15** photos it had not learnt from came out right" in version.description
+    assert version.description == parent.data.tags["mlflow.note.content"]
+    assert version.tags["alias_reason"] == "there was no champion"
+    model = client.get_logged_model(version.source.removeprefix("models:/"))
+    assert {metric.key: metric.value for metric in model.metrics}["test_accuracy"] == 1
+
+
 def test_command_and_loaded_model_say_the_same_of_bytes_paths_and_base64(
     trained: str, project: Path, colours: Path, run: Run
 ) -> None:
