@@ -68,7 +68,7 @@ def conclude(
     if other is not None:
         metrics |= {"other_photos": len(other.table), "other_answered": other.answered}
         run.log_text(other.table.to_csv(index=False), "other.csv")
-    looks = count_looks(run, prepared, data)
+    looks = count_looks(run, prepared)
     run.log(metrics=metrics, tags={"test_evaluations": looks})
     run.log_text(
         by_label(assessed.answers.probabilities, assessed.labels, data.labels).to_csv(index=False), "labels.csv"
@@ -108,7 +108,7 @@ def conclude(
     return replace(result, version=number)
 
 
-def count_looks(run: tracking.Run, prepared: Prepared, data: Data) -> int:
+def count_looks(run: tracking.Run, prepared: Prepared) -> int:
     """Count this look at the test photos, and say loudly where it isn't the first."""
     tags = test_tags(prepared)
     looks = 1 + tracking.earlier_tests(run.id, tags)

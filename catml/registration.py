@@ -18,7 +18,7 @@ from catml.classifier import Classifier, load
 from catml.errors import InputError
 
 # What the registered model needs where it is loaded, at the versions it was made with.
-REQUIRED = ("keras", "mlflow", "numpy", "pandas", "pillow", "scikit-learn", "scipy")
+REQUIRED = ("keras", "mlflow", "numpy", "pandas", "pillow")
 
 
 @dataclass(frozen=True)

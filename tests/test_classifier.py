@@ -122,6 +122,19 @@ def test_keras_alone_opens_it(classifier, saved, tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), classifier.probabilities([pixels()]), atol=1e-6)
 
 
+def test_serving_needs_neither_scikit_learn_nor_scipy(saved, tmp_path):
+    """The registered model doesn't ask for them."""
+    (tmp_path / "photo.png").write_bytes(photo())
+    code = (
+        "import sys\n"
+        "sys.modules |= dict.fromkeys(('sklearn', 'scipy', 'matplotlib', 'optuna', 'pyarrow.dataset'))\n"
+        "from pathlib import Path\n"
+        "from catml.classifier import load\n"
+        "assert len(load(Path(sys.argv[1])).predict([Path(sys.argv[2])])) == 1\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(saved), str(tmp_path / "photo.png")], check=True)
+
+
 def test_dropout_is_off(classifier):
     np.testing.assert_array_equal(classifier.probabilities([pixels()]), classifier.probabilities([pixels()]))
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 Probabilities = NDArray[np.floating]
 Labels = NDArray[np.integer]
@@ -47,6 +46,8 @@ def metrics(probabilities: Probabilities, labels: Labels) -> Iterator[tuple[str,
 
 def confusion(probabilities: Probabilities, labels: Labels) -> NDArray[np.int64]:
     """Return how many photos of each label (rows) were taken for which (columns), shape (classes, classes)."""
+    from sklearn.metrics import confusion_matrix  # here, so that a served classifier can do without scikit-learn
+
     every = np.arange(probabilities.shape[1])
     counts: NDArray[np.int64] = confusion_matrix(labels, probabilities.argmax(axis=1), labels=every)
     return counts
@@ -58,6 +59,8 @@ def by_label(probabilities: Probabilities, labels: Labels, names: Sequence[str])
     Precision is the share of right ones among the answers with this label, NaN where there is none; recall the share of
     right ones among its photos.
     """
+    from sklearn.metrics import precision_recall_fscore_support
+
     precision, recall, _, photos = precision_recall_fscore_support(
         labels, probabilities.argmax(axis=1), labels=np.arange(len(names)), zero_division=np.nan
     )
