@@ -57,7 +57,7 @@ class Assessment:
 
     @cached_property
     def interval(self) -> Interval:
-        """95 % interval of the accuracy, as wide as Wilson's and the bootstrap over groups ask for."""
+        """95 % interval of the accuracy, the wider of Wilson's and the bootstrap over groups."""
         return accuracy_interval(self.right, self.groups)
 
     @property

@@ -49,7 +49,7 @@ def bootstrap(right: NDArray[np.bool_], groups: Sequence[Any], confidence: float
 
 
 def accuracy_interval(right: NDArray[np.bool_], groups: Sequence[Any], confidence: float = 0.95) -> Interval:
-    """Return Wilson's interval, widened to hold the bootstrap over groups where some groups have several photos.
+    """Return Wilson's interval or, where some groups have several photos and it is wider, the bootstrap over groups.
 
     Wilson's takes photos as independent. Where each is a group of its own they are, and the bootstrap would only add
     noise, and ends that jump back and forth as one more photo comes out right.
@@ -58,7 +58,7 @@ def accuracy_interval(right: NDArray[np.bool_], groups: Sequence[Any], confidenc
     if len(set(groups)) == len(right):
         return plain
     drawn = bootstrap(right, groups, confidence)
-    return Interval(min(plain.low, drawn.low), max(plain.high, drawn.high))
+    return drawn if drawn.high - drawn.low > plain.high - plain.low else plain
 
 
 def cross_validation_se(scores: Sequence[float], test_share: float) -> float:
