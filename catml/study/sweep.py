@@ -70,6 +70,11 @@ class Material:
         """How many labels there are."""
         return int(self.labels.max()) + 1
 
+    @property
+    def test_share(self) -> float:
+        """Photos in a validation fold, over photos in its training side; the mean over the folds."""
+        return float(np.mean([len(validation) / len(training) for training, validation in self.folds]))
+
 
 class Sweep:
     """A study over the features of one set of photos; `run` completes it and tells of each trial as it comes.
@@ -104,7 +109,7 @@ class Sweep:
     @property
     def test_share(self) -> float:
         """Photos in a validation fold, over photos in its training side; the mean over the folds."""
-        return float(np.mean([len(validation) / len(training) for training, validation in self.material.folds]))
+        return self.material.test_share
 
     def seed_of(self, trial: Trial) -> int:
         """Return the seed a trial was scored with."""
