@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from catml.evaluation.intervals import cross_validation_se
 from catml.evaluation.metrics import accuracy, log_loss
-from catml.heads.fit import fit_head, out_of_fold
+from catml.heads.fit import fit_head, out_of_fold, with_views
 from catml.heads.spec import Layer
 from catml.network import Head
 from catml.study.sweep import Material, Sweep, Trial
@@ -35,17 +35,22 @@ class Champion:
         return {name: _joined([params.get(name, "") for params in each]) for name in names}
 
     @property
-    def sizes(self) -> tuple[int, int]:
-        """How many heads there are, and how many hidden units they have."""
-        return len(self.heads), sum(sum(head.spec.hidden) for head in self.heads)
+    def sizes(self) -> tuple[int, int, int]:
+        """How many heads there are, how many hidden units they have, and how many augmented views they learn from."""
+        return (
+            len(self.heads),
+            sum(sum(head.spec.hidden) for head in self.heads),
+            sum(head.spec.views for head in self.heads),
+        )
 
 
 def choose(trials: Sequence[Trial], sweep: Sweep, most: int, costs: Mapping[str, float]) -> Champion:
     """Return the simplest of the heads, and averages of heads, that are as good as the best.
 
     As good is what `as_good` says (the one-standard-error rule of Breiman et al. 1984, section 3.4.3, on pairs).
-    Simpler is what has the cheaper backbones, then fewer heads, then fewer hidden units; among equally simple ones the
-    lowest log loss decides. What is beaten by something simpler is never chosen, however uncertain its own score.
+    Simpler is what has the cheaper backbones, then fewer heads, then fewer hidden units, then fewer augmented views to
+    learn from; among equally simple ones the lowest log loss decides. What is beaten by something simpler is never
+    chosen, however uncertain its own score.
 
     Args:
         trials: of the study.
@@ -57,7 +62,7 @@ def choose(trials: Sequence[Trial], sweep: Sweep, most: int, costs: Mapping[str,
     candidates += _averages(trials, sweep, most)
     winner = min(candidates, key=lambda champion: float(np.mean(champion.log_losses)))
 
-    def simplicity(champion: Champion) -> tuple[float, int, int, float]:
+    def simplicity(champion: Champion) -> tuple[float, int, int, int, float]:
         used = {name for head in champion.heads for name in head.backbone.split("+")}
         return (round(sum(costs[name] for name in used), 6), *champion.sizes, float(np.mean(champion.log_losses)))
 
@@ -101,27 +106,20 @@ def _averages(trials: Sequence[Trial], sweep: Sweep, most: int) -> list[Champion
 
 def said(trial: Trial, sweep: Sweep) -> list[NDArray[np.float64]]:
     """Return what a head says of the validation photos of each fold."""
-    folds = sweep.folds(trial.backbone, trial.spec.scaling)
+    folds = sweep.folds(trial.backbone, trial.spec.scaling, trial.spec.views)
     return out_of_fold(folds, trial.spec, sweep.classes, sweep.seed_of(trial))
 
 
 def refit(champion: Champion, material: Material, rows: NDArray[np.bool_], seed: int) -> list[Head]:
-    """Train the champion's heads on all photos in `rows`."""
-    return [
-        Head(
-            tuple(trial.backbone.split("+")),
-            fit_head(
-                material.features[trial.backbone][rows],
-                material.labels[rows],
-                trial.spec,
-                material.classes,
-                seed,
-                material.blocks.get(trial.backbone, ()),
-            ),
-            trial.spec,
-        )
-        for trial in champion.heads
-    ]
+    """Train the champion's heads on all photos in `rows`, and their augmented views where they have any."""
+    heads = []
+    for trial in champion.heads:
+        taken = with_views(np.flatnonzero(rows), len(material.labels), trial.spec.views)
+        table, labels = material.table(trial.backbone, trial.spec.views), np.tile(material.labels, 1 + trial.spec.views)
+        blocks = material.blocks.get(trial.backbone, ())
+        layers = fit_head(table[taken], labels[taken], trial.spec, material.classes, seed, blocks)
+        heads.append(Head(tuple(trial.backbone.split("+")), layers, trial.spec))
+    return heads
 
 
 def cooled(head: Head, temperature: float) -> Head:

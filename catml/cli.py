@@ -125,7 +125,7 @@ def _train(values: dict[str, Any], problems: list[str]) -> None:
     from catml.study import space, store
 
     try:
-        space.read(values.get("space", ""))
+        space.read(values.get("space", ""), values.get("views", 0))
     except InputError as error:
         problems += error.problems
     problems += store.unreachable(values.get("storage", ""))

@@ -32,6 +32,7 @@ class Result:
         learnt: the champion of the study, refitted and calibrated.
         assessed: its test.
         strangers: what it said of photos of something else, where there are some.
+        test_share: photos in a validation fold, over photos in its training side.
         looks: how many times these test photos have been looked at, this one included.
         verdict: of the gate.
         place: whether it takes the champion's place; None where it isn't registered.
@@ -42,6 +43,7 @@ class Result:
     learnt: Learnt
     assessed: Assessment
     strangers: Strangers | None
+    test_share: float
     looks: int
     verdict: Verdict
     place: Verdict | None = None
@@ -75,7 +77,7 @@ def conclude(
     )
     run.log_text(predictions(assessed, learnt, data).to_csv(index=False), "predictions.csv")
     verdict = _verdict(prepared, learnt, assessed, values)
-    result = Result(trials, learnt, assessed, other, looks, verdict)
+    result = Result(trials, learnt, assessed, other, data.material.test_share, looks, verdict)
     run.log(tags={"gate": f"{'passed' if verdict.passed else 'refused'}: {verdict.reason}"[:5000]})
     name, photos = values["register_as"], pipeline.name_of(prepared.found.checked)
     if not verdict.passed or not name:

@@ -178,6 +178,20 @@ _BACKBONES = Parameter(
 _MIRRORED = Parameter(
     "mirrored", "false", "look at each photo and its mirror image, and take the mean of their features", _yes_or_no
 )
+_VIEWS = Parameter(
+    "views",
+    "0",
+    "how many augmented views of each photo to learn from: turned, moved, sheared, zoomed, mirrored; heads with and "
+    "without them are tried",
+    _whole(0, 1000),
+)
+_AUGMENTATION = Parameter(
+    "augmentation",
+    "",
+    "from what views are drawn, such as 'rotation=10; flip=false'; the rest stays 'rotation=20; shift=0.2; shear=0.2; "
+    "zoom=0.2; flip=true'",
+    _text,
+)
 _WEIGHTS = Parameter("weights", "", "weights files of your own: NAME=PATH, several separated by commas", _text)
 _SEED = Parameter("seed", "42", "everything random follows from it", _whole(0))
 
@@ -186,7 +200,10 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
         "look through the photos before anything is learnt from them; nothing but the report is written",
         (_PHOTOS, _SKIP_BROKEN, _COSINE, _SEED, _TEST_FRACTION),
     ),
-    "extract": ("compute the features of all photos, once", (_PHOTOS, _SKIP_BROKEN, _BACKBONES, _WEIGHTS, _MIRRORED)),
+    "extract": (
+        "compute the features of all photos, once",
+        (_PHOTOS, _SKIP_BROKEN, _BACKBONES, _WEIGHTS, _MIRRORED, _VIEWS, _AUGMENTATION, _SEED),
+    ),
     "train": (
         "extract what is missing, find the best head, test it once, register it",
         (
@@ -196,6 +213,8 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
             _BACKBONES,
             _WEIGHTS,
             _MIRRORED,
+            _VIEWS,
+            _AUGMENTATION,
             Parameter("trials", "40", "how many heads to try; fewer where the space has fewer", _whole(1)),
             Parameter("repeats", "2", "how many times the photos are folded anew for each head", _whole(1, 100)),
             Parameter(

@@ -1,6 +1,6 @@
 """What every command begins with: photos, backbones and weights found and checked, and missing features computed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from catml import config, quiet, screen
 from catml.backbones import registry, weights
-from catml.backbones.extract import MIRRORED, extract_colours, extract_missing, missing
+from catml.backbones.extract import extract_colours, extract_missing, missing_keys
 from catml.backbones.registry import Backbone
-from catml.backbones.store import AS_IS, FeatureStore, colours_fingerprint, digest, fingerprint
+from catml.backbones.store import FeatureStore, colours_fingerprint, digest, fingerprint
 from catml.backbones.weights import Weights
 from catml.errors import InputError
 from catml.photos.colours import WIDTH as COLOURS_WIDTH
@@ -22,6 +22,7 @@ from catml.photos.findings import Checked, examine, group_notes
 from catml.photos.groups import Links, alike_in_features, group
 from catml.photos.sample import draw_sample
 from catml.photos.split import is_given, remembered, split
+from catml.photos.views import AS_IS, View, all_views, read_ranges
 
 if TYPE_CHECKING:
     import keras
@@ -33,22 +34,27 @@ GROUPING = "efficientnet-lite0"
 
 @dataclass(frozen=True)
 class Source:
-    """A backbone with its weights, and where its features are kept.
-
-    `mirrored` keeps those of the mirrored photos, where they are wanted.
-    """
+    """A backbone with its weights, and where its features are kept, by view; that of the photo as it is among them."""
 
     backbone: Backbone
     weights: Weights
-    store: FeatureStore
+    stores: Mapping[View, FeatureStore]
     fingerprint: Mapping[str, object]
-    mirrored: FeatureStore | None = None
     network: "keras.Model | None" = None  # where it had to be loaded early, to check a user's file
 
     @property
-    def stores(self) -> dict[str, FeatureStore]:
-        """All stores by the view whose features they keep."""
-        return {AS_IS: self.store} | ({MIRRORED: self.mirrored} if self.mirrored else {})
+    def store(self) -> FeatureStore:
+        """Where the features of the photos as they are, are kept."""
+        return self.stores[AS_IS]
+
+    def of(self, number: int) -> dict[View, FeatureStore]:
+        """Return the stores whose features have to be averaged for an augmented view, 0 for the photo itself."""
+        return {view: store for view, store in self.stores.items() if view.number == number}
+
+    @property
+    def views(self) -> int:
+        """How many augmented views there are."""
+        return max(view.number for view in self.stores)
 
     def load(self) -> "keras.Model":
         """Return the network from pixels to features."""
@@ -71,8 +77,8 @@ class Found:
 
     @property
     def costs(self) -> dict[str, float]:
-        """Roughly how many seconds a photo takes with each backbone, all views of it."""
-        return {of.backbone.name: of.backbone.seconds_per_photo * len(of.stores) for of in self.sources}
+        """Roughly how many seconds a new photo takes with each backbone."""
+        return {of.backbone.name: of.backbone.seconds_per_photo * len(of.of(0)) for of in self.sources}
 
     @property
     def table(self) -> pd.DataFrame:
@@ -85,7 +91,7 @@ def find(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
 
     Args:
         values: the parameters `photos`, `backbones` and `weights`, one that is missing is among the problems; and
-            `skip_broken` and `mirrored` where the command has them.
+            `skip_broken`, `mirrored`, `views`, `augmentation` and `seed` where the command has them.
         problems: what is known to be wrong already.
 
     Raises:
@@ -104,12 +110,15 @@ def find(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
     given, wrong = weights.parse(weights_text or "")
     problems += wrong
     chosen = attempt(lambda: _choose(backbones, given)) if backbones else None
-    views = (AS_IS, MIRRORED) if values.get("mirrored") else (AS_IS,)
+    ranges = attempt(lambda: read_ranges(values.get("augmentation", "")))
+    views = values.get("views", 0), bool(values.get("mirrored")), values.get("seed", 0)
+    if values.get("augmentation") and not views[0] and "views" in values:
+        problems.append("augmentation: has no effect without augmented views. Drop it, or give views.")
     # The sample is always in order: no need to draw it for a command that can't go on.
     skip = bool(values.get("skip_broken"))
     checked = attempt(lambda: look(photos, skip)) if photos and not (problems and photos == config.SAMPLE) else None
     problems += checked.stops if checked else ()
-    if problems or chosen is None or checked is None:
+    if problems or chosen is None or checked is None or ranges is None:
         raise InputError(problems)
     sources = []
     for backbone, found_weights in chosen.items():
@@ -118,8 +127,8 @@ def find(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
             quiet.settle()
         ready = found_weights or attempt(partial(weights.fetch, backbone))
         if ready:
-            source = _source(backbone, ready, views)
-            if ready.origin == "file" and _todo(checked.photos, source):
+            source = _source(backbone, ready, all_views(*views, ranges))
+            if ready.origin == "file" and _todo(checked.photos, source, ()):
                 # A user's file may be of another network: better said now than after an hour with the first backbone.
                 quiet.settle()
                 source = replace(source, network=attempt(source.load, f"weights of {backbone.name}: "))
@@ -161,7 +170,7 @@ def group_by_features(checked: Checked, cosine: float) -> Checked:
     if ready is None:
         raise InputError(f"cosine: needs the weights of {GROUPING}: {weights.how_to_get(backbone)}")
     source = _source(backbone, ready)
-    extract_missing(checked.photos, checked.listing.folder, backbone, source.load, source.store)
+    extract_missing(checked.photos, checked.listing.folder, backbone, source.load, source.stores)
     features = source.store.read(checked.photos["pixels_sha256"].tolist())
     more = alike_in_features(features, checked.photos["label"], cosine)
     links = Links(*(np.concatenate(columns) for columns in zip(checked.links, more, strict=True)))
@@ -188,31 +197,42 @@ def decide(checked: Checked, test_fraction: float, seed: int) -> tuple[pd.DataFr
     return split(checked.photos, test_fraction, config.FOLDS, seed, remembered(sides)), sides
 
 
-def announce(found: Found) -> float:
-    """Say what was found; return roughly how many seconds the extraction of what is missing will take."""
+def announce(found: Found, without: Collection[str] = ()) -> float:
+    """Say what was found; return roughly how many seconds the extraction of what is missing will take.
+
+    Args:
+        found: by `find`.
+        without: as for `extract`.
+    """
     counts = found.table["label"].value_counts().sort_index()
     labels = ", ".join(f"{count} {label}" for label, count in counts.items())
     screen.say(f"photos     {len(found.table)} in {found.folder}: {labels}")
     for note in [*found.checked.notes, *group_notes(found.table, found.checked.links)]:
         screen.say(f"note       {note}")
     seconds = 0.0
+    photos = found.table["pixels_sha256"].nunique()
     for source in found.sources:
-        todo = _todo(found.table, source)
-        cached = len(source.stores) * found.table["pixels_sha256"].nunique() - todo
-        what = "photos and their mirror images" if source.mirrored else "photos"
-        screen.say(f"backbone   {source.backbone.name}: features of {cached} {what} at hand, {todo} to extract")
+        todo = _todo(found.table, source, without)
+        wanted = sum(photos - len(without) if view.number else photos for view in source.stores)
+        what = "photos and their mirror images" if len(source.of(0)) > 1 else "photos"
+        what = f"{what} and {source.views} augmented views of each" if source.views else what
+        screen.say(f"backbone   {source.backbone.name}: features of {wanted - todo} {what} at hand, {todo} to extract")
         seconds += todo * source.backbone.seconds_per_photo
     for backbone in found.left_out:
         screen.say(f"left out   {backbone.name}: {weights.how_to_get(backbone)}")
     return seconds
 
 
-def extract(found: Found) -> int:
-    """Compute the features that are missing, of every backbone; return how many were computed."""
+def extract(found: Found, without: Collection[str] = ()) -> int:
+    """Compute the features that are missing, of every backbone; return how many were computed.
+
+    Args:
+        found: by `find`.
+        without: keys of photos that nothing is learnt from, and so no augmented views are wanted of.
+    """
     return sum(
-        extract_missing(found.table, found.folder, source.backbone, source.load, store, view)
+        extract_missing(found.table, found.folder, source.backbone, source.load, source.stores, without=without)
         for source in found.sources
-        for view, store in source.stores.items()
     )
 
 
@@ -223,8 +243,8 @@ def colours(found: Found) -> NDArray[np.float32]:
     return store.read(found.table["pixels_sha256"].tolist())
 
 
-def _todo(table: pd.DataFrame, source: Source) -> int:
-    return sum(len(missing(table, store)) for store in source.stores.values())
+def _todo(table: pd.DataFrame, source: Source, without: Collection[str]) -> int:
+    return sum(len(missing_keys(table, view, store, without)) for view, store in source.stores.items())
 
 
 def _choose(names: Sequence[str], given: Mapping[str, str]) -> dict[Backbone, Weights | None]:
@@ -258,7 +278,7 @@ def _choose(names: Sequence[str], given: Mapping[str, str]) -> dict[Backbone, We
     return chosen
 
 
-def _source(backbone: Backbone, ready: Weights, views: Sequence[str] = (AS_IS,)) -> Source:
+def _source(backbone: Backbone, ready: Weights, views: Sequence[View] = (AS_IS,)) -> Source:
     of = {view: fingerprint(backbone, ready, view) for view in views}
     stores = {view: FeatureStore(config.data_folder() / "features", of[view], backbone.width) for view in views}
-    return Source(backbone, ready, stores[AS_IS], of[AS_IS], stores.get(MIRRORED))
+    return Source(backbone, ready, stores, of[AS_IS])

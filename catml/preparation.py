@@ -53,6 +53,11 @@ class Prepared:
         return sorted(set(self.splits["split"]) - {TEST}, key=int)
 
     @property
+    def tested(self) -> frozenset[str]:
+        """The keys of the photos that are kept back for the test."""
+        return frozenset(self.splits.loc[self.splits["split"] == TEST, "pixels_sha256"])
+
+    @property
     def is_nested(self) -> bool:
         """Whether no photos are kept back, and the test is a nested cross-validation."""
         return TEST not in set(self.splits["split"])
@@ -75,7 +80,7 @@ def prepare(found: Found, values: Mapping[str, Any]) -> Prepared:
     Raises:
         InputError: the space makes no sense, the photos can't be split, the storage can't be used.
     """
-    space, seed = spaces.read(values["space"]), values["seed"]
+    space, seed = spaces.read(values["space"], values["views"]), values["seed"]
     if values["cosine"]:
         found = replace(found, checked=pipeline.group_by_features(found.checked, values["cosine"]))
     splits, sides = _decide(found, values)
@@ -155,7 +160,9 @@ def load(found: Found, splits: pd.DataFrame) -> Data:
     labels = tuple(sorted(splits["label"].unique()))
     numbers = splits["label"].map({label: number for number, label in enumerate(labels)}).to_numpy(np.int64)
     keys = splits["pixels_sha256"].tolist()
-    features = matrices(found, keys)
+    learnt = (splits["split"] != TEST).to_numpy()
+    shown = _shown(found, keys, learnt)
+    features = {name: table[0] for name, table in shown.items()}
     widths = {source.backbone.name: source.backbone.width for source in found.sources}
     blocks = {name: tuple(widths[part] for part in of) for name, of in found.sets.items()}
     dead = {
@@ -166,21 +173,35 @@ def load(found: Found, splits: pd.DataFrame) -> Data:
     }
     if dead:
         raise InputError([f"{name}: gives equal features for all photos. Its weights are damaged." for name in dead])
-    return Data(splits, labels, Material(features, numbers, fold_indices(splits), blocks))
+    return Data(splits, labels, Material(features, numbers, fold_indices(splits), blocks, shown))
 
 
-def matrices(found: Found, keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-    """Return the features of photos, by the names of `Found.sets`, each (len(keys), width)."""
-    single = {source.backbone.name: _features(source, keys) for source in found.sources}
+def matrices(found: Found, keys: Sequence[str], number: int = 0) -> dict[str, NDArray[np.float32]]:
+    """Return the features of photos, or of an augmented view, by the names of `Found.sets`, each (len(keys), width)."""
+    single = {source.backbone.name: _features(source, keys, number) for source in found.sources}
     return {
         name: single[of[0]] if len(of) == 1 else np.hstack([single[part] for part in of])
         for name, of in found.sets.items()
     }
 
 
-def _features(source: Source, keys: Sequence[str]) -> NDArray[np.float32]:
-    """Return the features of a backbone; the mean over photo and mirror image, where both are wanted."""
-    views = [store.read(keys) for store in source.stores.values()]
+def _shown(found: Found, keys: Sequence[str], learnt: NDArray[np.bool_]) -> dict[str, NDArray[np.float32]]:
+    """Return the features of photos and of the augmented views of those learnt from: (1 + views, len(keys), width)."""
+    plain = matrices(found, keys)
+    views = max(source.views for source in found.sources)
+    shown = {name: np.full((1 + views, *of.shape), np.nan, np.float32) for name, of in plain.items()}
+    for name, table in shown.items():
+        table[0] = plain.pop(name)
+    some = [key for key, wanted in zip(keys, learnt, strict=True) if wanted]
+    for number in range(1, 1 + views):
+        for name, of in matrices(found, some, number).items():
+            shown[name][number, learnt] = of
+    return shown
+
+
+def _features(source: Source, keys: Sequence[str], number: int) -> NDArray[np.float32]:
+    """Return the features of a backbone; the mean over a view and its mirror image, where both are wanted."""
+    views = [store.read(keys) for store in source.of(number).values()]
     return views[0] if len(views) == 1 else np.mean(views, axis=0, dtype=np.float32)
 
 

@@ -70,7 +70,7 @@ def meet(other: str, learnt: Learnt, found: Found, data: Data) -> Strangers:
 
 
 def _used(found: Found, sets: Sequence[str]) -> Found:
-    """Return only the backbones that are in use."""
+    """Return only the backbones that are in use, without augmented views."""
     parts = {part for name in sets for part in found.sets[name]}
-    sources = tuple(source for source in found.sources if source.backbone.name in parts)
+    sources = tuple(replace(source, stores=source.of(0)) for source in found.sources if source.backbone.name in parts)
     return replace(found, sources=sources, sets={name: found.sets[name] for name in dict.fromkeys(sets)})

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from catml import config, screen
+from catml.augmentation import gains
 from catml.baselines import COLOURS
 from catml.conclusion import Result
 from catml.evaluation.calibration import takes
@@ -23,6 +24,9 @@ def show(result: Result, model: str, store: str) -> None:
     best = min(result.trials, key=lambda trial: trial.log_loss)
     why = "" if best in champion.heads else f"; the simplest that can't be told from the best one, trial {best.number}"
     screen.say(f"\nchampion   {'; '.join(heads)}{' (averaged)' if len(heads) > 1 else ''}{why}")
+    pays = gains(result.trials, result.test_share)
+    if pays:
+        screen.say(f"views      log loss of the best head {pays[0].said}; of the plain linear head {pays[1].said}")
     for heading, text in tested(result):
         screen.say(f"{heading:<10} {text}")
     first = "" if not Path(ACTIVATE).exists() else f"   (first: . {ACTIVATE})"
@@ -76,7 +80,9 @@ def tested(result: Result) -> Iterator[tuple[str, str]]:
 
 def leaders(trials: list[Trial]) -> str:
     """Return the table of the best heads of each backbone."""
-    head = ["backbone", "hidden", "scaling", "dropout", "l2", "val log loss", "val accuracy", "trial"]
+    views = any(trial.spec.views for trial in trials)
+    head = ["backbone", "hidden", "scaling", *(["views"] if views else []), "dropout", "l2"]
+    head += ["val log loss", "val accuracy", "trial"]
     rows = []
     ranked = sorted(trials, key=lambda trial: trial.log_loss)
     for backbone in dict.fromkeys(trial.backbone for trial in ranked):
@@ -87,6 +93,7 @@ def leaders(trials: list[Trial]) -> str:
                     backbone,
                     trial.spec.shape,
                     trial.spec.scaling,
+                    *([str(trial.spec.views)] if views else []),
                     str(params.get("dropout", "")),
                     f"{trial.spec.l2:.2g}",
                     f"{trial.log_loss:.4f}",

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from catml import check, config, pipeline, screen, tracking
 from catml.assessment import Assessment, assess, together
+from catml.augmentation import gains
 from catml.champion import Champion
 from catml.conclusion import Result, conclude, test_tags
 from catml.evaluation.intervals import cross_validation_se
@@ -45,7 +46,7 @@ def train(found: Found, values: Mapping[str, Any]) -> Result | None:
     finished = study_store.finished
     if not study_store.lead():
         screen.say(f"study      another process leads {study_store.place}; this one helps it")
-        pipeline.extract(prepared.found)
+        pipeline.extract(prepared.found, prepared.tested)
         data = load(prepared.found, prepared.splits)
         sweep(prepared, prepared.sweep(data.material), trials, None, {})
         if not study_store.lead():
@@ -77,13 +78,16 @@ def lead(prepared: Prepared, values: Mapping[str, Any]) -> Result:
         log_photos(run, found, splits)
         if prepared.sides:
             remember(splits, prepared.sides)
-        pipeline.extract(found)
+        pipeline.extract(found, prepared.tested)
         colours, data = pipeline.colours(found), load(found, splits)
         study = prepared.sweep(data.material)
         swept = sweep(prepared, study, trials, run, tags)
         wanted = Wanted(values["average"], values["precision"], found.costs)
         learnt = learn(swept, study, splits["group"].tolist(), wanted)
         run.log(*logged(learnt.champion, study.test_share, prepared.seed))
+        pays = gains(swept, study.test_share)
+        if pays:
+            run.log(metrics={"views_gain": pays[0].log_loss, "views_gain_se": pays[0].se, "views_gain_p": pays[0].p})
         run.log_text(leaderboard(swept).to_csv(index=False), "leaderboard.csv")
         run.deliver()  # a look that can't be counted must not be taken
         if prepared.is_nested:
@@ -144,7 +148,12 @@ def announce(prepared: Prepared, trials: int) -> None:
     splits, folds, repeats = prepared.splits, len(prepared.folds), prepared.repeats
     test, fits = int(splits["split"].eq(TEST).sum()), trials * folds * repeats
     fits *= 1 + folds if prepared.is_nested else 1
-    seconds = START_SECONDS + pipeline.announce(prepared.found) + fits * FIT_SECONDS * max(1, len(splits) / FIT_PHOTOS)
+    rows = len(splits) * float(np.mean([1 + views for views in prepared.space.view_counts]))
+    seconds = (
+        START_SECONDS
+        + pipeline.announce(prepared.found, prepared.tested)
+        + fits * FIT_SECONDS * max(1, rows / FIT_PHOTOS) ** 1.5
+    )
     often = "" if repeats == 1 else f", {repeats} times over"
     kept = f"{test} kept back for one test" if test else "each is tested by a study on the other folds"
     screen.say(f"split      {len(splits) - test} to learn from, in {folds} folds{often}; {kept}")

@@ -195,11 +195,17 @@ def test_answers_are_the_mean_of_what_heads_say_of_their_own_features():
 def test_params_of_several_heads_stand_in_turn():
     hidden = HeadSpec((8,), "each", 1e-3, 0.25, 0.01, 5)
     one, two = Trial(0, "a", LINEAR, (), (), 0), Trial(1, "b+c", hidden, (), (), 0)
-    assert Champion((one,), (), ()).params == {"backbone": "a", "hidden": "0", "scaling": "common", "l2": 0.1}
+    assert Champion((one,), (), ()).params == {
+        "backbone": "a",
+        "hidden": "0",
+        "scaling": "common",
+        "l2": 0.1,
+        "views": 0,
+    }
     both = Champion((two, one), (), ())
     assert both.params == {
         "backbone": "b+c, a", "hidden": "8, 0", "scaling": "each, common", "l2": "0.001, 0.1",
-        "dropout": "0.25, ", "learning_rate": "0.01, ", "epochs": "5, ",
+        "dropout": "0.25, ", "learning_rate": "0.01, ", "epochs": "5, ", "views": "0, 0",
     }  # fmt: skip
     assert both.backbone == "b+c, a"
     assert Champion((one, replace(one, number=2)), (), ()).backbone == "a"

@@ -10,8 +10,8 @@ from catml.cli import main, parse
 from catml.errors import InputError
 
 TRAIN = (
-    "photos, skip_broken, cosine, backbones, weights, mirrored, trials, repeats, space, average, memory, storage, "
-    "seed, test_fraction, nested, precision, other, min_accuracy, register_as"
+    "photos, skip_broken, cosine, backbones, weights, mirrored, views, augmentation, trials, repeats, space, average, "
+    "memory, storage, seed, test_fraction, nested, precision, other, min_accuracy, register_as"
 )
 HEAVY = ("tensorflow", "keras", "mlflow", "optuna", "sklearn", "pandas", "PIL", "numpy")
 
@@ -110,14 +110,17 @@ def test_predict_without_photos():
         ),
         (
             ["extract", "--trials=5"],
-            ["extract has no parameter 'trials'. It has photos, skip_broken, backbones, weights, mirrored."],
+            [
+                "extract has no parameter 'trials'. "
+                "It has photos, skip_broken, backbones, weights, mirrored, views, augmentation, seed."
+            ],
         ),
         (["train", "my-photos"], ["train: 'my-photos' is not understood. Parameters are given as --name value."]),
         (
             ["extract", "--phots", "x", "stray", "--backbones", ","],
             [
                 "extract has no parameter 'phots'. Did you mean 'photos'? "
-                "It has photos, skip_broken, backbones, weights, mirrored.",
+                "It has photos, skip_broken, backbones, weights, mirrored, views, augmentation, seed.",
                 "extract: 'stray' is not understood. Parameters are given as --name value.",
                 "backbones: expected 'auto' alone, or names of backbones separated by commas; 'a+b' uses the features "
                 "of both, got ','.",

@@ -14,6 +14,8 @@ DEFAULTS = {
     "backbones": ("auto",),
     "weights": "",
     "mirrored": False,
+    "views": 0,
+    "augmentation": "",
     "trials": 40,
     "repeats": 2,
     "space": "",

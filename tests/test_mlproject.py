@@ -29,6 +29,8 @@ VALUES = {
     "weights": ("xception=/a b/x.h5", "xception=/a b/x.h5"),
     "trials": ("7", 7),
     "mirrored": ("true", True),
+    "views": ("3", 3),
+    "augmentation": ("rotation=5; flip=false", "rotation=5; flip=false"),
     "average": ("2", 2),
     "repeats": ("3", 3),
     "space": ("hidden=0,64; dropout=0", "hidden=0,64; dropout=0"),

@@ -5,10 +5,9 @@ import shutil
 import pytest
 
 from catml import cli, config, pipeline
-from catml.backbones.extract import MIRRORED
-from catml.backbones.store import AS_IS
 from catml.errors import InputError
 from catml.photos.findings import group_notes
+from catml.photos.views import AS_IS, MIRRORED
 
 VALUES = {"backbones": ("efficientnet-lite0",), "weights": ""}
 
@@ -144,7 +143,7 @@ def test_mirror_images_have_a_store_of_their_own(photos, capsys):
     found = pipeline.find(VALUES | {"photos": str(photos), "mirrored": True})
     (both,) = found.sources
     assert (list(plain.stores), list(both.stores)) == ([AS_IS], [AS_IS, MIRRORED])
-    assert plain.store.folder == both.store.folder != both.mirrored.folder
+    assert plain.store.folder == both.store.folder != both.stores[MIRRORED].folder
     pipeline.announce(found)
     assert "features of 0 photos and their mirror images at hand, 48 to extract" in capsys.readouterr().out
 

@@ -11,6 +11,7 @@ from catml.backbones import registry
 from catml.backbones.store import FeatureStore
 from catml.errors import InputError
 from catml.photos.split import TEST, fold_indices, kept_back, split_hash
+from catml.photos.views import AS_IS, MIRRORED, Ranges, all_views
 from catml.pipeline import Found, Source
 from catml.preparation import load, matrices, prepare
 
@@ -33,7 +34,8 @@ def written(folder, name, seed, rows=None):
 
 
 def source(name, store, mirrored=None):
-    return Source(replace(registry.get("xception"), name=name, width=WIDTHS[name]), None, store, {}, mirrored)
+    stores = {AS_IS: store} | ({MIRRORED: mirrored} if mirrored else {})
+    return Source(replace(registry.get("xception"), name=name, width=WIDTHS[name]), None, stores, {})
 
 
 def found(sources, *names):
@@ -239,3 +241,33 @@ def test_each_round_is_a_study_of_its_own(values):
     assert made.keeping_back("0").store.place == rounds["0"].store.place
     other = prepared(values, repeats=2, space="dropout=0").keeping_back("0")
     assert other.store.place != rounds["0"].store.place
+
+
+def test_augmented_views_are_there_of_photos_that_are_learnt_from(tmp_path):
+    views = all_views(2, False, 42, Ranges())
+    rows = np.random.default_rng(0).normal(size=(3, 12, 3)).astype(np.float32)
+    stores = {}
+    for view, of in zip(views, rows, strict=True):
+        stores[view] = FeatureStore(tmp_path / "features", {"backbone": "one", "view": str(view)}, 3)
+        there = KEYS[2:] if view.number else KEYS  # the first two are test photos
+        stores[view].append(there, of[2:] if view.number else of)
+    plain = source("one", None)
+    material = load(found([replace(plain, stores=stores)], "one"), SPLITS).material
+    np.testing.assert_array_equal(material.features["one"], rows[0])
+    assert np.isnan(material.shown["one"][1:, :2]).all()
+    np.testing.assert_array_equal(material.shown["one"][:, 2:], rows[:, 2:])
+    np.testing.assert_array_equal(material.table("one", 0), rows[0])
+    np.testing.assert_array_equal(material.table("one", 1)[14:], rows[1, 2:])
+    assert material.table("one", 2).shape == (36, 3)
+
+
+def test_augmented_views_are_averaged_with_their_mirror_images(tmp_path):
+    views = all_views(1, True, 42, Ranges())
+    rows = np.random.default_rng(0).normal(size=(4, 12, 3)).astype(np.float32)
+    stores = {}
+    for view, of in zip(views, rows, strict=True):
+        stores[view] = FeatureStore(tmp_path / "features", {"backbone": "one", "view": str(view)}, 3)
+        stores[view].append(KEYS, of)
+    material = load(found([replace(source("one", None), stores=stores)], "one"), SPLITS).material
+    np.testing.assert_allclose(material.features["one"], rows[:2].mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(material.shown["one"][1, 2:], rows[2:, 2:].mean(axis=0), rtol=1e-5)

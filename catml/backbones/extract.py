@@ -3,7 +3,7 @@
 import itertools
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from catml.backbones.registry import Backbone
-from catml.backbones.store import AS_IS, FeatureStore
+from catml.backbones.store import FeatureStore
 from catml.errors import InputError
 from catml.photos.colours import SIDE, colour_histogram
 from catml.photos.decode import DecodeError, Pixels, decode, read_bytes
+from catml.photos.views import View
 
 # Every batch has this many rows, the last one padded: what a photo's features are must not depend, not even in the
 # last bit, on how many photos happened to be extracted with it.
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-MIRRORED = "mirrored"  # the view that is the photo's mirror image
-PHOTOS_PER_PART = 4 * BATCH  # what is lost at most when the process is killed
+PHOTOS_PER_PART = 4 * BATCH  # views of photos that are lost at most when the process is killed
+AHEAD = 3 * BATCH  # decoded at once, at most
 COLOURS_PER_PART = 2048
 
 
@@ -44,48 +45,64 @@ def extract_missing(
     folder: Path,
     backbone: Backbone,
     load: Callable[[], "keras.Model"],
-    store: FeatureStore,
-    view: str = AS_IS,
+    stores: Mapping[View, FeatureStore],
     *,
+    without: Collection[str] = (),
     progress: bool = True,
 ) -> int:
-    """Compute the features that are missing, part by part.
+    """Compute the features that are missing, part by part; a photo is decoded once for all its views.
 
     Args:
         table: photo table without problems.
         folder: where the photos lie.
         backbone: what to compute them with.
         load: gives the network with its weights; not called where nothing is missing.
-        store: where they go; parts written before an interruption are kept.
-        view: what is shown of each photo, itself or its mirror image; `store` is for this view.
+        stores: where they go, by view; parts written before an interruption are kept.
+        without: keys of photos that no augmented views are wanted of.
         progress: whether to show a bar.
 
     Returns:
-        How many photos were extracted.
+        How many views of photos were extracted.
 
     Raises:
         InputError: weights are damaged, or a photo vanished or broke since it was checked.
     """
-    todo = missing(table, store)
+    wanted = {view: set(missing_keys(table, view, store, without)) for view, store in stores.items()}
+    todo = table.drop_duplicates("pixels_sha256")
+    todo = todo[todo["pixels_sha256"].isin(set().union(*wanted.values()))]
     if todo.empty:
         return 0
     network = compiled(load())
-    paths = [folder / path for path in todo["path"]]
-    pixels = prefetch(lambda path: _decoded(path, backbone.input_size), paths)
-    rows = zip(todo["pixels_sha256"], pixels, strict=True)
-    with tqdm(total=len(todo), desc=_doing(backbone, view), unit="photo", disable=not progress) as bar:
-        for part in _chunks(rows, PHOTOS_PER_PART):
-            keys = [key for key, _ in part]
+
+    def shown(photo: tuple[str, str]) -> list[tuple[View, str, Pixels]]:
+        path, key = photo
+        pixels = _decoded(folder / path, backbone.input_size)
+        return [(view, key, view.show(pixels, key)) for view, keys in wanted.items() if key in keys]
+
+    photos = zip(todo["path"], todo["pixels_sha256"], strict=True)
+    views = itertools.chain.from_iterable(prefetch(shown, photos, max(4, AHEAD // len(stores))))
+    total = sum(map(len, wanted.values()))
+    unit = "photo" if len(stores) == 1 else "view"
+    with tqdm(total=total, desc=f"{backbone.name}: extracting", unit=unit, disable=not progress) as bar:
+        for part in _chunks(views, PHOTOS_PER_PART):
             features = np.empty((len(part), backbone.width), np.float32)
             for start in range(0, len(part), BATCH):
-                batch = np.stack([photo for _, photo in part[start : start + BATCH]])
-                batch = batch[:, :, ::-1] if view == MIRRORED else batch
+                batch = np.stack([pixels for _, _, pixels in part[start : start + BATCH]])
                 features[start : start + BATCH] = network(batch)
                 bar.update(len(batch))
             if not np.isfinite(features).all():
                 raise InputError(f"{backbone.name}: gives features that are not numbers. Its weights are damaged.")
-            store.append(keys, features)
-    return len(todo)
+            for view, store in stores.items():
+                rows = [row for row, (of, _, _) in enumerate(part) if of == view]
+                if rows:
+                    store.append([part[row][1] for row in rows], features[rows])
+    return total
+
+
+def missing_keys(table: pd.DataFrame, view: View, store: FeatureStore, without: Collection[str] = ()) -> list[str]:
+    """Return the keys of the photos whose features are not in the store of a view; as `extract_missing`."""
+    keys: list[str] = missing(table, store)["pixels_sha256"].tolist()
+    return [key for key in keys if key not in without] if view.number else keys
 
 
 def extract_colours(table: pd.DataFrame, folder: Path, store: FeatureStore, *, progress: bool = True) -> int:
@@ -101,10 +118,6 @@ def extract_colours(table: pd.DataFrame, folder: Path, store: FeatureStore, *, p
     for part in _chunks(rows, COLOURS_PER_PART):
         store.append([key for key, _ in part], np.stack([histogram for _, histogram in part]))
     return len(todo)
-
-
-def _doing(backbone: Backbone, view: str) -> str:
-    return f"{backbone.name}: extracting" + ("" if view == AS_IS else f", {view}")
 
 
 def compiled(network: "keras.Model") -> Callable[[Pixels], NDArray[np.float32]]:
@@ -127,7 +140,7 @@ def compiled(network: "keras.Model") -> Callable[[Pixels], NDArray[np.float32]]:
     return run
 
 
-def prefetch(work: Callable[[T], R], items: Iterable[T], ahead: int = 3 * BATCH) -> Iterator[R]:
+def prefetch(work: Callable[[T], R], items: Iterable[T], ahead: int = AHEAD) -> Iterator[R]:
     """Yield `work(item)` in order, done by threads that keep at most `ahead` results waiting."""
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         queue: deque[Future[R]] = deque()

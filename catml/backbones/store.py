@@ -25,19 +25,19 @@ from catml.errors import InputError
 from catml.files import write_whole
 from catml.photos.colours import SIDE
 from catml.photos.decode import DECODER_VERSION
+from catml.photos.views import AS_IS, View
 
 KEY, FEATURES = "pixels_sha256", "features"
-AS_IS = "as-is"  # the view that is the photo itself
 
 
-def fingerprint(backbone: Backbone, weights: Weights, view: str = AS_IS) -> dict[str, object]:
+def fingerprint(backbone: Backbone, weights: Weights, view: View = AS_IS) -> dict[str, object]:
     """Return everything features depend on beside the photo; equal fingerprints, equal features."""
     return {
         "backbone": backbone.name,
         "weights_sha256": weights.sha256,
         "input_size": backbone.input_size,
         "preprocessing": str(backbone.preprocessing),
-        "view": view,
+        "view": str(view),
         "decoder": DECODER_VERSION,
         "keras": version("keras"),
         "pillow": version("pillow"),

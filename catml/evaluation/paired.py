@@ -1,10 +1,14 @@
 """Whether one classifier is better than another on the same photos."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
+from scipy.stats import t as student
+
+from catml.evaluation.intervals import cross_validation_se
 
 
 @dataclass(frozen=True)
@@ -44,3 +48,17 @@ class Paired:
 def paired(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Paired:
     """Compare two classifiers by whether each got each photo right, both of shape (n,)."""
     return Paired(len(first), int((first & ~second).sum()), int((~first & second).sum()))
+
+
+def corrected_t(differences: Sequence[float], test_share: float) -> float:
+    """Return the two-sided p-value of the corrected resampled t-test (Nadeau & Bengio 2003, section 4).
+
+    Args:
+        differences: between two scores, one a fold.
+        test_share: photos in a validation fold, over photos in its training side.
+    """
+    se = cross_validation_se(differences, test_share)
+    mean = abs(float(np.mean(differences)))
+    if se == 0:
+        return 0.0 if mean else 1.0
+    return float(2 * student.sf(mean / se, len(differences) - 1))

@@ -82,19 +82,25 @@ def make_folds(
     folds: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]],
     scaling: str,
     blocks: Sequence[int] = (),
+    views: int = 0,
 ) -> list[Fold]:
     """Prepare each fold once for all heads: centring, scaling and rotation are fitted on its training side only.
 
     Args:
-        features: of all photos, shape (n, d).
-        labels: class numbers, shape (n,).
-        folds: (training rows, validation rows) of each fold.
+        features: of all photos, shape (n, d); behind them those of their augmented views, of all photos view by view,
+            shape (n (1 + views), d).
+        labels: class numbers of the photos, shape (n,).
+        folds: (training rows, validation rows) of each fold, of photos. The views of training photos are trained on
+            too; those of validation photos are not used.
         scaling: one of `SCALINGS`.
         blocks: as for `fit_geometry`.
+        views: how many augmented views of each photo there are.
     """
     one_thread()
     prepared = []
-    for training, validation in folds:
+    photos, labels = len(labels), np.tile(labels, 1 + views)
+    for photos_in, validation in folds:
+        training = with_views(photos_in, photos, views)
         geometry = fit_geometry(features[training], scaling, blocks)
         rank = geometry.rank
         bare = Fold(rank, geometry, features, labels, training, validation, None)
@@ -194,6 +200,11 @@ def needed(folds: int, photos: int, rank: int, spec: HeadSpec, classes: int) -> 
         classes: number of classes.
     """
     return stack_bytes(folds, folds * photos, round_up(rank, 16), spec.hidden, classes)
+
+
+def with_views(rows: NDArray[np.intp], photos: int, views: int) -> NDArray[np.intp]:
+    """Return rows of photos and of their augmented views, in a table of all photos and then of all views in turn."""
+    return (rows + photos * np.arange(1 + views)[:, None]).ravel()
 
 
 def fit_head(

@@ -24,6 +24,7 @@ class HeadSpec:
         dropout: share of each hidden layer's outputs dropped while training.
         learning_rate: Adam's; hidden layers only.
         epochs: passes over the training photos; hidden layers only.
+        views: how many augmented views of each photo are learnt from beside the photo itself.
     """
 
     hidden: tuple[int, ...]
@@ -32,6 +33,7 @@ class HeadSpec:
     dropout: float = 0.0
     learning_rate: float | None = None
     epochs: int | None = None
+    views: int = 0
 
     def __post_init__(self) -> None:
         if self.scaling not in SCALINGS:
@@ -65,6 +67,7 @@ class HeadSpec:
             "dropout": self.dropout if self.hidden else None,
             "learning_rate": self.learning_rate,
             "epochs": self.epochs,
+            "views": self.views,
         }
         return {name: value for name, value in named.items() if value is not None}
 

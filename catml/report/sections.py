@@ -69,7 +69,7 @@ def heads(result: Result, ranked: list[Kind]) -> Context:
         }
         for kind in ranked
     ]
-    return {"why": words.why(result, ranked), "kinds": rows, "trials": len(result.trials)}
+    return {"why": words.why(result, ranked), "views": words.views(result), "kinds": rows, "trials": len(result.trials)}
 
 
 def confused(data: Data, result: Result) -> Context:

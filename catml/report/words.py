@@ -5,6 +5,7 @@ from math import ceil, floor
 from typing import Any
 
 from catml import screen
+from catml.augmentation import gains
 from catml.baselines import COLOURS, MAJORITY
 from catml.conclusion import Result
 from catml.evaluation.calibration import takes
@@ -192,6 +193,20 @@ def why(result: Result, ranked: list[Kind]) -> str:
         "heads are as good in that sense, and this is the simplest of them: the fastest backbone first, then the "
         "smallest head."
     )
+
+
+def views(result: Result) -> str:
+    """Say whether learning from augmented views pays; empty where none were tried, or nothing else."""
+    pays = gains(result.trials, result.test_share)
+    if pays is None:
+        return ""
+    best, plain = pays
+    found = (
+        "It can't be told whether augmented views of the photos help."
+        if best.p > CHANCE
+        else f"Learning from augmented views of the photos {'helps' if best.log_loss > 0 else 'does harm'}."
+    )
+    return f"{found} Log loss of the best head {best.said}; of the plain linear head {plain.said}."
 
 
 def _article(title: str) -> str:

@@ -20,12 +20,12 @@ ROUND = 20  # heads proposed at once; drawn at random until TPE has so many to m
 def grid(space: Space, backbones: Sequence[str], trials: int) -> list[dict[str, Any]] | None:
     """Return every head of a space that has no more than `trials` of them, in the order of trying; else None.
 
-    The plain linear head on each backbone comes first, whether or not it is one of them.
+    The plain linear heads come first, whether or not they are among them.
     """
     cells = space.cells(backbones)
     if cells is None:
         return None
-    first = [space.first(backbone) for backbone in backbones]
+    first = space.firsts(backbones)
     cells = first + [cell for cell in cells if cell not in first]
     return cells if len(cells) <= trials else None
 
@@ -57,9 +57,10 @@ def propose(
         distributions = space.distributions(params, backbones)
         study.add_trial(create_trial(params=dict(params), distributions=distributions, value=value))
     found: list[dict[str, Any]] = []
+    first = space.firsts(backbones)
     for each in range(number, number + ROUND):
-        if each < len(backbones):
-            found.append(space.first(backbones[each]))
+        if each < len(first):
+            found.append(first[each])
         else:
             found.append(space.suggest(study.ask(), backbones))
     return found

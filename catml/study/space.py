@@ -16,6 +16,7 @@ from catml.heads.spec import SCALINGS, HeadSpec
 LINEAR = "0"
 # The plain linear head every study begins with, on each backbone: as good as most on a few hundred photos.
 FIRST_L2 = 0.1
+NO_VIEWS = (0,)
 # More would make the enumeration itself slow; TPE samples such a space instead.
 MOST_CELLS = 100_000
 Params = Mapping[str, Any]
@@ -48,6 +49,7 @@ class Space:
         dropout: rates.
         learning_rate: Adam's.
         epochs: how many at most, one number; the best epoch is found by cross-validation.
+        views: how many augmented views of each photo are learnt from.
     """
 
     hidden: Values = (LINEAR, "16", "64", "40-20")
@@ -57,10 +59,21 @@ class Space:
     dropout: Values = (0.0, 0.25, 0.5)
     learning_rate: Values = field(default_factory=lambda: Range(3e-4, 1e-2))
     epochs: Values = (60,)
+    views: Values = NO_VIEWS
 
     def description(self) -> dict[str, Any]:
         """Return all of it as plain values, for the study's key: another space is another study."""
-        return {of.name: _plain(getattr(self, of.name)) for of in fields(self)}
+        return {of.name: _plain(getattr(self, of.name)) for of in fields(self) if of.name not in self._unused}
+
+    @property
+    def _unused(self) -> tuple[str, ...]:
+        """Settings that are as if they didn't exist, so that a study without views is the one it always was."""
+        return ("views",) if self.views == NO_VIEWS else ()
+
+    @property
+    def view_counts(self) -> tuple[int, ...]:
+        """The numbers of augmented views there are."""
+        return self._of("views")
 
     @property
     def shapes(self) -> tuple[str, ...]:
@@ -71,6 +84,11 @@ class Space:
         """Return the same space with the linear head in it, which every study begins with."""
         shapes = self.shapes
         return self if LINEAR in shapes else replace(self, hidden=(*shapes, LINEAR))
+
+    def firsts(self, backbones: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the heads every study begins with: plain linear ones, on each backbone, with each number of views."""
+        plain = [self.first(backbone) for backbone in backbones]
+        return plain if self._unused else [one | {"views": views} for one in plain for views in self._of("views")]
 
     def first(self, backbone: str) -> dict[str, Any]:
         """Return the plain linear head on a backbone, also where the space has no linear heads."""
@@ -84,7 +102,9 @@ class Space:
     def suggest(self, trial: optuna.trial.BaseTrial, backbones: Sequence[str]) -> dict[str, Any]:
         """Return the backbone and the settings a trial is to try."""
         found: dict[str, Any] = {"backbone": trial.suggest_categorical("backbone", list(backbones))}
-        for name in ("hidden", "scaling"):
+        for name in ("hidden", "scaling", "views"):
+            if name in self._unused:
+                continue
             found[name] = trial.suggest_categorical(name, list(self._of(name)))
         for name in self._settings(found["hidden"]):
             values = getattr(self, name)
@@ -107,11 +127,12 @@ class Space:
 
     def spec(self, params: Params) -> HeadSpec:
         """Return the head that a trial's parameters stand for."""
+        views = params.get("views", 0)
         if params["hidden"] == LINEAR:
-            return HeadSpec((), params["scaling"], params["linear_l2"])
+            return HeadSpec((), params["scaling"], params["linear_l2"], views=views)
         widths = tuple(int(width) for width in params["hidden"].split("-"))
         settings = params["scaling"], params["hidden_l2"], params["dropout"], params["learning_rate"]
-        return HeadSpec(widths, *settings, self._of("epochs")[0])
+        return HeadSpec(widths, *settings, self._of("epochs")[0], views)
 
     def cells(self, backbones: Sequence[str]) -> list[dict[str, Any]] | None:
         """Return every head there is, in a fixed order; None where a setting is a range, or there are too many."""
@@ -120,12 +141,13 @@ class Space:
             values = [getattr(self, name) for name in self._settings(shape)]
             if any(isinstance(of, Range) for of in values):
                 return None
-            count += len(backbones) * len(self._of("scaling")) * math.prod(map(len, values))
+            common = [backbones, (shape,), self._of("scaling"), *([] if self._unused else [self._of("views")])]
+            count += math.prod(map(len, [*common, *values]))
             if count > MOST_CELLS:
                 return None
-            for backbone, scaling, *rest in itertools.product(backbones, self._of("scaling"), *values):
-                head = {"backbone": backbone, "hidden": shape, "scaling": scaling}
-                cells.append(head | dict(zip(self._settings(shape), rest, strict=True)))
+            names = ("backbone", "hidden", "scaling", *(() if self._unused else ("views",)), *self._settings(shape))
+            for head in itertools.product(*common, *values):
+                cells.append(dict(zip(names, head, strict=True)))
         return cells
 
     def _settings(self, shape: str) -> tuple[str, ...]:
@@ -136,10 +158,11 @@ class Space:
         return values
 
 
-def read(text: str) -> Space:
+def read(text: str, views: int = 0) -> Space:
     """Return the space that a text asks for: the default one, with the settings in it replaced.
 
     Args:
+        views: how many augmented views of each photo there are; by default heads with and without them are tried.
         text: the path of a YAML file, or settings such as "hidden=0,64; hidden_l2=1e-4..1e-2; dropout=0", or both,
             separated by semicolons; what comes later wins. Commas separate choices, two dots the ends of a range. In
             the file a range is `{low: …, high: …}`, `log: false` for an even one.
@@ -155,7 +178,7 @@ def read(text: str) -> Space:
             settings[name.strip()] = _parsed(value.strip())
         else:
             settings |= _from_file(Path(part).expanduser(), problems)
-    space = Space()
+    space = replace(Space(), views=(0, views)) if views else Space()
     known = [of.name for of in fields(Space)]
     for name, value in settings.items():
         if name not in known:
@@ -171,6 +194,9 @@ def read(text: str) -> Space:
             for name in settings
             if name in ("hidden_l2", "dropout", "learning_rate", "epochs")
         ]
+    most = max(space.view_counts)
+    if most > views:
+        problems.append(f"space: views: {most} wanted, but views={views} gives no more. Give views={most}.")
     if problems:
         raise InputError(problems)
     return space
@@ -204,7 +230,7 @@ def _checked(name: str, value: Any) -> Values:
     Raises:
         ValueError: says what was expected.
     """
-    if name in ("hidden", "scaling", "epochs") and isinstance(value, dict):
+    if name in ("hidden", "scaling", "epochs", "views") and isinstance(value, dict):
         raise ValueError("choices, no range")
     if isinstance(value, dict):
         if not {"low", "high"} <= value.keys() <= {"low", "high", "log"}:
@@ -217,7 +243,7 @@ def _checked(name: str, value: Any) -> Values:
     values = value if isinstance(value, list) else [value]
     if not values:
         raise ValueError("at least one choice")
-    read_one = {"hidden": _shape, "scaling": _scaling, "epochs": _epochs}.get(name)
+    read_one = {"hidden": _shape, "scaling": _scaling, "epochs": _epochs, "views": _views}.get(name)
     choices = tuple(dict.fromkeys(read_one(of) if read_one else _number(name, of) for of in values))
     if name == "epochs" and len(choices) > 1:
         raise ValueError("one number")
@@ -252,6 +278,12 @@ def _scaling(value: Any) -> str:
 def _epochs(value: Any) -> int:
     if isinstance(value, bool) or not str(value).isdecimal() or not 1 <= int(value) <= 10_000:
         raise ValueError("a whole number from 1 to 10000")
+    return int(value)
+
+
+def _views(value: Any) -> int:
+    if isinstance(value, bool) or not str(value).isdecimal() or int(value) > 1000:
+        raise ValueError("whole numbers from 0 to 1000")
     return int(value)
 
 

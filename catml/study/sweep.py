@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -58,12 +58,22 @@ class Material:
         labels: class numbers.
         folds: (training rows, validation rows) of each fold; no test photos in either.
         blocks: how wide the features of each backbone are where a name stands for several.
+        shown: by backbone name, `features` and those of the augmented views of the same photos, shape
+            (1 + views, photos, width); of photos that nothing is learnt from, the views are no numbers.
     """
 
     features: Mapping[str, NDArray[np.float32]]
     labels: Labels
     folds: Indices
     blocks: Mapping[str, tuple[int, ...]]
+    shown: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    def table(self, backbone: str, views: int) -> NDArray[np.float32]:
+        """Return features of photos and of so many augmented views of them, shape (photos (1 + views), width)."""
+        if not views:
+            return self.features[backbone]
+        table = self.shown[backbone][: 1 + views]
+        return table.reshape(-1, table.shape[-1])
 
     @property
     def classes(self) -> int:
@@ -92,7 +102,7 @@ class Sweep:
         self.space, self.seed, self.store = space, seed, store
         self.material, self._memory = material, memory
         # Lives as long as the sweep: folds by backbone and scaling, each prepared when a trial first needs it.
-        self._prepared: dict[tuple[str, str], list[Fold]] = {}
+        self._prepared: dict[tuple[str, str, int], list[Fold]] = {}
         self._preparing = threading.Lock()
         # One more than cores: while one head is proposed, prepared or written down, the cores have others to train.
         self._workers = (os.cpu_count() or 1) + 1
@@ -193,7 +203,7 @@ class Sweep:
 
     def _bytes(self, params: Params) -> int:
         spec, of = self.space.spec(params), self.material
-        photos = max(len(training) + len(validation) for training, validation in of.folds)
+        photos = max((1 + spec.views) * len(training) + len(validation) for training, validation in of.folds)
         rank = min(photos, of.features[params["backbone"]].shape[1])
         together = stacked(len(of.folds), photos, rank, spec, of.classes)
         return needed(together, photos, rank, spec, of.classes)
@@ -203,8 +213,9 @@ class Sweep:
         start = time.perf_counter()
         kept: dict[str, Any]
         if twin is None:
-            folds = self.folds(params["backbone"], params["scaling"])
-            score = cross_validate(folds, self.space.spec(params), self.classes, self._seed(number))
+            spec = self.space.spec(params)
+            folds = self.folds(params["backbone"], spec.scaling, spec.views)
+            score = cross_validate(folds, spec, self.classes, self._seed(number))
             kept = {"log_losses": score.log_loss, "accuracies": score.accuracy, "epochs": score.spec.epochs}
         else:
             attributes = self.store.completed()[twin].user_attrs
@@ -213,14 +224,15 @@ class Sweep:
         kept["seconds"] = time.perf_counter() - start
         self.store.add(number, params, self.space.with_linear().distributions(params, self.backbones), value, kept)
 
-    def folds(self, backbone: str, scaling: str) -> list[Fold]:
+    def folds(self, backbone: str, scaling: str, views: int = 0) -> list[Fold]:
         """Return prepared folds; the longest unused ones are given up where they take more than half of the memory."""
         with self._preparing:
-            key = (backbone, scaling)
+            key = (backbone, scaling, views)
             folds = self._prepared.pop(key, None)
             if folds is None:
                 of = self.material
-                folds = make_folds(of.features[backbone], of.labels, of.folds, scaling, of.blocks.get(backbone, ()))
+                blocks = of.blocks.get(backbone, ())
+                folds = make_folds(of.table(backbone, views), of.labels, of.folds, scaling, blocks, views)
             self._prepared[key] = folds
             while len(self._prepared) > 1 and sum(map(kept_bytes, self._prepared.values())) > self._memory / 2:
                 del self._prepared[next(iter(self._prepared))]

@@ -20,6 +20,7 @@ from catml.errors import InputError
 from catml.evaluation.intervals import cross_validation_se
 from catml.evaluation.metrics import accuracy, log_loss
 from catml.photos.split import split
+from catml.photos.views import AS_IS
 from catml.pipeline import Found
 from catml.preparation import Data, load
 from catml.study.space import Space
@@ -79,7 +80,7 @@ def tested(found: Found, seed: int) -> dict[tuple[str, str], float]:
     row: dict[tuple[str, str], float] = {}
     for mirrored in (False, True):
         plain = replace(
-            found, sources=tuple(replace(s, mirrored=s.mirrored if mirrored else None) for s in found.sources)
+            found, sources=tuple(replace(s, stores=s.stores if mirrored else {AS_IS: s.store}) for s in found.sources)
         )
         for together in (False, True):
             ways = {name: way for name, way in WAYS.items() if (way.together, way.mirrored) == (together, mirrored)}

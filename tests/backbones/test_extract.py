@@ -11,12 +11,13 @@ from PIL import Image, ImageOps
 
 from catml.backbones import extract as extract_module
 from catml.backbones import registry
-from catml.backbones.extract import MIRRORED, PHOTOS_PER_PART, compiled, extract_missing, missing, prefetch
-from catml.backbones.store import AS_IS, FeatureStore
+from catml.backbones.extract import PHOTOS_PER_PART, compiled, extract_missing, missing, prefetch
+from catml.backbones.store import FeatureStore
 from catml.errors import InputError
 from catml.photos.decode import decode
 from catml.photos.listing import list_photos
 from catml.photos.scan import scan
+from catml.photos.views import AS_IS, MIRRORED, Ranges, all_views
 
 TOY = replace(registry.get("xception"), name="toy", input_size=8, width=3)
 
@@ -50,7 +51,7 @@ def table(tmp_path, photos):
 
 
 def extract(table, folder, store, load=mean_colour):
-    return extract_missing(table, folder, TOY, load, store, progress=False)
+    return extract_missing(table, folder, TOY, load, {AS_IS: store}, progress=False)
 
 
 def not_needed():
@@ -159,8 +160,8 @@ def test_mirrored_view_is_that_of_photos_turned_by_hand(table, photos, tmp_path)
 
     def of(folder, view=AS_IS):
         listed = scan(list_photos(folder), tmp_path / "cache", progress=False).sort_values("path")
-        store = FeatureStore(tmp_path / "features", {"backbone": folder.name, "view": view}, 3)
-        assert extract_missing(listed, folder, TOY, left, store, view, progress=False) == 20
+        store = FeatureStore(tmp_path / "features", {"backbone": folder.name, "view": str(view)}, 3)
+        assert extract_missing(listed, folder, TOY, left, {view: store}, progress=False) == 20
         return store.read(listed["pixels_sha256"].tolist())
 
     turned = tmp_path / "turned"
@@ -171,3 +172,44 @@ def test_mirrored_view_is_that_of_photos_turned_by_hand(table, photos, tmp_path)
     mirrored = of(photos, MIRRORED)
     np.testing.assert_allclose(mirrored, of(turned), atol=1)  # resized and mirrored, or the other way round
     assert np.abs(mirrored - of(photos)).max() > 10
+
+
+VIEWS = all_views(2, False, 42, Ranges())
+
+
+def stores_of(folder, views=VIEWS):
+    return {view: FeatureStore(folder, {"backbone": "toy", "view": str(view)}, 3) for view in views}
+
+
+def test_augmented_views_are_kept_like_any_features(table, photos, tmp_path, monkeypatch):
+    decoded = []
+    plain = extract_module.decode
+    monkeypatch.setattr(extract_module, "decode", lambda data, size: decoded.append(1) or plain(data, size))
+    stores = stores_of(tmp_path / "features")
+    assert extract_missing(table, photos, TOY, mean_colour, stores, progress=False) == 60
+    assert len(decoded) == 20  # once for all views
+    assert extract_missing(table, photos, TOY, not_needed, stores, progress=False) == 0
+    key = table["pixels_sha256"].iloc[3]
+    pixels = decode((photos / table["path"].iloc[3]).read_bytes(), 8)
+    for view, store in stores.items():
+        expected = view.show(pixels, key).mean(axis=(0, 1)) / 255
+        np.testing.assert_allclose(store.read([key])[0], expected, atol=1e-6)
+
+
+def test_one_more_view_computes_only_that_one(table, photos, tmp_path):
+    stores = stores_of(tmp_path / "features")
+    extract_missing(table, photos, TOY, convolution, dict(list(stores.items())[:2]), progress=False)
+    assert extract_missing(table, photos, TOY, convolution, stores, progress=False) == 20
+    together = stores_of(tmp_path / "together")
+    extract_missing(table, photos, TOY, convolution, together, progress=False)
+    keys = table["pixels_sha256"].tolist()
+    for view in VIEWS:
+        assert (stores[view].read(keys) == together[view].read(keys)).all()
+
+
+def test_photos_that_nothing_is_learnt_from_have_no_augmented_views(table, photos, tmp_path):
+    stores = stores_of(tmp_path / "features")
+    kept_back = set(table["pixels_sha256"][:5])
+    assert extract_missing(table, photos, TOY, mean_colour, stores, without=kept_back, progress=False) == 50
+    for view, store in stores.items():
+        assert len(store.known() & kept_back) == (5 if view == AS_IS else 0)

@@ -74,3 +74,28 @@ def test_alone_it_uses_both_together(trained: tuple[Path, str], colours: Path, r
     photos = [sorted((colours / label).iterdir())[0] for label in ("cyan", "magenta", "yellow")]
     run("python", "-c", code, f"sqlite:///{folder}/mlflow.db", folder / "answers.csv", *photos, cwd=folder)
     assert pd.read_csv(folder / "answers.csv")["label"].tolist() == ["cyan", "magenta", "yellow"]
+
+
+def test_augmented_views_are_learnt_from_and_never_tested_on(colours: Path, run: Run, tmp_path: Path) -> None:
+    options = ("--backbones", "efficientnet-lite0", "--views", "2", "--augmentation", "rotation=5", "--trials", "4")
+    said = run(BIN / "catml", "train", "--photos", colours, *options, "--nested", "false", cwd=tmp_path).stdout
+    assert "features of 0 photos and 2 augmented views of each at hand, 156 to extract" in said  # 12 are test photos
+    assert re.search(r"^views      log loss of the best head \d\.\d{4} with 2 views, \d\.\d{4} without: ", said, re.M)
+
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    (parent,) = client.search_runs(["1"], "params.photos != ''")
+    assert (parent.data.params["views"], parent.data.params["augmentation"]) == ("2", "rotation=5")
+    assert "views_gain" in parent.data.metrics
+    children = client.search_runs(["1"], f"tags.mlflow.parentRunId = '{parent.info.run_id}'")
+    assert {child.data.params["views"] for child in children} == {"0", "2"}
+    split = pd.read_csv(client.download_artifacts(parent.info.run_id, "split.csv"))
+    tested = set(split.loc[split["split"] == "test", "pixels_sha256"])
+    assert len(tested) == 12
+    views = {}
+    for store in (tmp_path / "data" / "features").glob("efficientnet-*"):
+        view = json.loads((store / "_fingerprint.json").read_text())["view"]
+        views[view.split(",")[0]] = set(pd.read_parquet(store, columns=["pixels_sha256"])["pixels_sha256"])
+    assert set(views) == {"as-is", "augmented 1", "augmented 2"}
+    assert views["augmented 1"] == views["augmented 2"] == views["as-is"] - tested

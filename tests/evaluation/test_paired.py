@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 
-from catml.evaluation.paired import Paired, paired
+from catml.evaluation.paired import Paired, corrected_t, paired
 
 
 @pytest.mark.parametrize(
@@ -55,3 +56,14 @@ def test_a_true_null_is_seldom_rejected():
     draws = generator.random((2000, 2, 40)) < 0.8
     rejected = np.mean([paired(first, second).p <= 0.05 for first, second in draws])
     assert 0.005 < rejected <= 0.05
+
+
+def test_corrected_t_is_students_where_nothing_is_shared():
+    differences = np.random.default_rng(1).normal(0.3, 1, 12)
+    assert corrected_t(differences, 0) == pytest.approx(ttest_1samp(differences, 0).pvalue)
+    assert corrected_t(differences, 0.25) > 2 * corrected_t(differences, 0)  # folds share training photos
+
+
+def test_corrected_t_of_equal_scores():
+    assert corrected_t([0.0, 0.0, 0.0], 0.25) == 1
+    assert corrected_t([0.5, 0.5, 0.5], 0.25) == 0

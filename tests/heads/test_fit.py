@@ -6,7 +6,7 @@ import pytest
 from catml.evaluation.metrics import softmax
 from catml.heads import fit as fit_module
 from catml.heads.batches import Task
-from catml.heads.fit import cross_validate, fit_head, make_folds
+from catml.heads.fit import cross_validate, fit_head, make_folds, with_views
 from catml.heads.geometry import fit_geometry
 from catml.heads.spec import HeadSpec
 from catml.heads.stack import Trained, train_stack
@@ -121,3 +121,45 @@ def test_labels_without_meaning_score_no_better_than_chance(spec):
     score = cross_validate(prepared(features, meaningless, spec.scaling), spec, 3, 42)
     assert np.mean(score.log_loss) > 0.9 * np.log(3)
     assert np.mean(score.accuracy) < 0.5
+
+
+def with_copies(features, labels, views=2, noise=0.3):
+    """The features of photos and of their augmented views, view by view."""
+    generator = np.random.default_rng(9)
+    copies = [features + noise * generator.normal(size=features.shape) for _ in range(views)]
+    return np.concatenate([features, *copies]).astype(np.float32)
+
+
+@pytest.mark.parametrize("spec", [LINEAR, HIDDEN], ids=["linear", "hidden"])
+def test_views_are_trained_on_as_photos_of_their_own(spec):
+    """A table in which each view is one more photo, that of validation photos left out, gives the very same."""
+    features, labels = photos()
+    table, count = with_copies(features, labels), len(labels)
+    folds = make_folds(table, labels, folds_of(labels), spec.scaling, views=2)
+    rows = [
+        (np.concatenate([training, training + count, training + 2 * count]), validation)
+        for training, validation in folds_of(labels)
+    ]
+    by_hand = make_folds(table, np.tile(labels, 3), rows, spec.scaling)
+    assert cross_validate(folds, spec, 3, 42) == cross_validate(by_hand, spec, 3, 42)
+    assert cross_validate(folds, spec, 3, 42) != cross_validate(prepared(features, labels, spec.scaling), spec, 3, 42)
+
+
+def test_views_of_validation_photos_are_not_used():
+    features, labels = photos()
+    table = with_copies(features, labels)
+    (training, validation), *_ = folds_of(labels)
+    spoilt = table.copy()
+    for view in (1, 2):
+        spoilt[view * len(labels) + validation] = np.nan
+    scores = [
+        cross_validate(make_folds(of, labels, [(training, validation)], "each", views=2), LINEAR, 3, 0)
+        for of in (table, spoilt)
+    ]
+    assert scores[0] == scores[1]
+    assert np.isfinite(scores[0].log_loss).all()
+
+
+def test_rows_with_views():
+    assert with_views(np.array([0, 3]), 5, 0).tolist() == [0, 3]
+    assert with_views(np.array([0, 3]), 5, 2).tolist() == [0, 3, 5, 8, 10, 13]

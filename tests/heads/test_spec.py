@@ -23,7 +23,7 @@ def test_unknown_scaling():
 
 
 def test_params_are_those_with_an_effect():
-    assert HeadSpec((), "each", 0.1).params() == {"hidden": "0", "scaling": "each", "l2": 0.1}
+    assert HeadSpec((), "each", 0.1).params() == {"hidden": "0", "scaling": "each", "l2": 0.1, "views": 0}
     assert HeadSpec((40, 20), "common", 0.1, 0.0, 1e-3, 7).params() == {
         "hidden": "40-20",
         "scaling": "common",
@@ -31,7 +31,9 @@ def test_params_are_those_with_an_effect():
         "dropout": 0.0,
         "learning_rate": 1e-3,
         "epochs": 7,
+        "views": 0,
     }
+    assert HeadSpec((), "each", 0.1, views=4).params()["views"] == 4
 
 
 def test_with_epochs():

@@ -15,7 +15,7 @@ from catml.study.space import FIRST_L2, MOST_CELLS, Range, Space, read
 
 DISCRETE = "hidden=0,8; linear_l2=1,2,3; hidden_l2=0; dropout=0,0.5; learning_rate=1e-3"
 SPACES = Path(__file__).parents[2] / "experiments" / "spaces"
-THERE_ARE = "There are hidden, scaling, linear_l2, hidden_l2, dropout, learning_rate, epochs."
+THERE_ARE = "There are hidden, scaling, linear_l2, hidden_l2, dropout, learning_rate, epochs, views."
 
 
 def problems_of(text):
@@ -78,7 +78,7 @@ def test_what_a_space_is_described_by_is_a_file_of_it(tmp_path):
 
 def test_every_setting_is_in_the_description():
     """The key of a study: what is missing there would mix two studies."""
-    assert set(Space().description()) == {of.name for of in fields(Space)}
+    assert set(Space(views=(0, 2)).description()) == {of.name for of in fields(Space)}
     changed = [
         replace(Space(), hidden=("0",)), replace(Space(), dropout=(0.1,)),
         replace(Space(), linear_l2=Range(1e-4, 10.0, log=False)), replace(Space(), linear_l2=Range(1e-4, 9.0)),
@@ -246,3 +246,38 @@ def test_spaces_of_the_experiments(path):
 
 def test_dropout_is_drawn_evenly():
     assert read("dropout=0..0.5").dropout == Range(0.0, 0.5, log=False)
+
+
+def test_views_are_a_choice_where_there_are_some():
+    assert read("").views == (0,)
+    assert read("", 4).views == (0, 4)
+    assert read("views=4", 4).views == (4,)
+    assert read("views=0,2,4", 4).views == (0, 2, 4)
+    assert {one["views"] for one in read("hidden=0; linear_l2=1", 4).cells(["a"])} == {0, 4}
+    first = read("views=1,3", 3).firsts(["a", "b"])
+    assert [(one["backbone"], one["hidden"], one["views"]) for one in first] == [
+        ("a", "0", 1), ("a", "0", 3), ("b", "0", 1), ("b", "0", 3),
+    ]  # fmt: skip
+    assert [read("", 3).spec(one).views for one in read("views=1,3", 3).firsts(["a"])] == [1, 3]
+
+
+def test_without_views_a_study_is_the_one_it_always_was():
+    assert "views" not in read("").description()
+    assert "views" not in read("views=0", 4).description()
+    assert read("", 4).description()["views"] == [0, 4]
+    assert read("").firsts(["a"]) == [read("").first("a")]
+
+
+@pytest.mark.parametrize(
+    ("text", "views", "problem"),
+    [
+        ("views=4", 2, "space: views: 4 wanted, but views=2 gives no more. Give views=4."),
+        ("views=1", 0, "space: views: 1 wanted, but views=0 gives no more. Give views=1."),
+        ("views=-1", 2, "space: views: expected whole numbers from 0 to 1000, got '-1'."),
+        ("views=1..3", 3, "space: views: expected choices, no range, got '1..3'."),
+    ],
+)
+def test_views_that_there_are_not(text, views, problem):
+    with pytest.raises(InputError) as caught:
+        read(text, views)
+    assert list(caught.value.problems) == [problem]
