@@ -21,7 +21,7 @@ from catml.photos.colours import WIDTH as COLOURS_WIDTH
 from catml.photos.findings import Checked, examine, group_notes
 from catml.photos.groups import Links, alike_in_features, group
 from catml.photos.sample import draw_sample
-from catml.photos.split import is_given, remembered, split
+from catml.photos.split import TEST, is_given, remembered, split, test_hash
 
 if TYPE_CHECKING:
     import keras
@@ -186,6 +186,20 @@ def decide(checked: Checked, test_fraction: float, seed: int) -> tuple[pd.DataFr
     key = {"folder": str(checked.listing.source.resolve()), "test_fraction": test_fraction, "seed": seed}
     sides = config.data_folder() / "splits" / f"{digest(key)}.csv"
     return split(checked.photos, test_fraction, config.FOLDS, seed, remembered(sides)), sides
+
+
+def test_tags(checked: Checked, splits: pd.DataFrame, sides: Path | None) -> dict[str, str]:
+    """Return the tags by which runs with the same test photos know each other, also when photos have been added.
+
+    Args:
+        checked: the photos.
+        splits: which of them are tested; all of them where none are kept back.
+        sides: as `decide` returns it.
+    """
+    tags = {"test_hash": test_hash(splits)}
+    if TEST not in set(splits["split"]):
+        return tags | {"sides": digest({"folder": str(checked.listing.source.resolve()), "nested": True})}
+    return tags | ({"sides": sides.stem} if sides else {})
 
 
 def announce(found: Found) -> float:

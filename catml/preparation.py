@@ -57,6 +57,11 @@ class Prepared:
         """Whether no photos are kept back, and the test is a nested cross-validation."""
         return TEST not in set(self.splits["split"])
 
+    @property
+    def test_tags(self) -> dict[str, str]:
+        """The tags by which runs with the same test photos know each other; as `pipeline.test_tags`."""
+        return pipeline.test_tags(self.found.checked, self.splits, self.sides)
+
     def sweep(self, material: Material) -> Sweep:
         """Return the study on what `load` has read."""
         return Sweep(material, self.space, self.seed, self.store, self.memory)
