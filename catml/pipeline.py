@@ -132,6 +132,21 @@ def find(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
     return Found(checked, tuple(sources), tuple(left_out), {name: tuple(name.split("+")) for name in names})
 
 
+def find_photos(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
+    """Check photos for a command that needs no backbone; as `find`, and with the same parameters where they matter."""
+    problems, checked = list(problems), None
+    photos = values.get("photos")
+    if photos and not (problems and photos == config.SAMPLE):
+        try:
+            checked = look(photos, bool(values.get("skip_broken")))
+            problems += checked.stops
+        except InputError as error:
+            problems += error.problems
+    if problems or checked is None:
+        raise InputError(problems)
+    return Found(checked, (), (), {})
+
+
 def look(photos: str, skip_broken: bool) -> Checked:
     """Look through the photos, without raising an error for what is wrong with them.
 

@@ -71,7 +71,7 @@ def extract_missing(
         return 0
     network = compiled(load())
     paths = [folder / path for path in todo["path"]]
-    pixels = prefetch(lambda path: _decoded(path, backbone.input_size), paths)
+    pixels = prefetch(lambda path: decoded(path, backbone.input_size), paths)
     rows = zip(todo["pixels_sha256"], pixels, strict=True)
     with tqdm(total=len(todo), desc=_doing(backbone, view), unit="photo", disable=not progress) as bar:
         for part in _chunks(rows, PHOTOS_PER_PART):
@@ -95,7 +95,7 @@ def extract_colours(table: pd.DataFrame, folder: Path, store: FeatureStore, *, p
         InputError: a photo vanished or broke since it was checked.
     """
     todo = missing(table, store)
-    pixels = prefetch(lambda path: _decoded(path, SIDE), [folder / path for path in todo["path"]])
+    pixels = prefetch(lambda path: decoded(path, SIDE), [folder / path for path in todo["path"]])
     bar = tqdm(pixels, "colours", len(todo), unit="photo", disable=not progress or todo.empty)
     rows = zip(todo["pixels_sha256"], map(colour_histogram, bar), strict=True)
     for part in _chunks(rows, COLOURS_PER_PART):
@@ -139,7 +139,12 @@ def prefetch(work: Callable[[T], R], items: Iterable[T], ahead: int = 3 * BATCH)
             yield queue.popleft().result()
 
 
-def _decoded(path: Path, size: int) -> Pixels:
+def decoded(path: Path, size: int) -> Pixels:
+    """Return a photo that was found sound, as `decode` does.
+
+    Raises:
+        InputError: it vanished or broke since.
+    """
     try:
         return decode(read_bytes(path), size)
     except DecodeError as reason:
