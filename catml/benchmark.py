@@ -144,7 +144,7 @@ def benchmark(found: Found, values: Mapping[str, Any]) -> Outcome:
             metrics = {**entry.metrics, "seconds": network.seconds}
             run.log_child(network.name, entry.params, metrics, tags, network.seconds, curves)
         run.log_text(predictions(plan, networks, said).to_csv(index=False), "predictions.csv")
-        before = boards.earlier_entries(run.id, test_tags["test_hash"])
+        before = boards.earlier_entries(run.id, splits)
         table = boards.leaderboard([*entries, *before], best, len(plan.test.rows))
         run.log_text(table.to_csv(index=False), "leaderboard.csv")
         outcome = Outcome(networks, entries, before, best, table, plan.most_frequent)

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from catml import earlier, screen
+from catml.evaluation.intervals import accuracy_interval
 from catml.evaluation.paired import Paired, paired
+from catml.photos.split import LEARN, TEST, test_hash
 
 KEYS = ["pixels_sha256", "label"]
 
@@ -51,12 +53,30 @@ class Entry:
         return paired(first, second) if len(both) else None
 
 
-def earlier_entries(run_id: str, test_hash: str) -> list[Entry]:
-    """Return what earlier runs in the tracking store have tested on the same photos."""
-    return [
-        Entry(run.name, run.params, run.metrics, None if "filters" in run.params else _answers(run.run_id))
-        for run in earlier.tested(run_id, test_hash)
-    ]
+def earlier_entries(run_id: str, splits: pd.DataFrame) -> list[Entry]:
+    """Return what earlier runs in the tracking store have tested on the same photos.
+
+    Of a nested test of all photos, with its answers at hand, it is the part on the photos that are kept back here: each
+    was answered by a classifier that had not learnt from it.
+
+    Args:
+        run_id: of the run that asks.
+        splits: which photos are tested, and their groups.
+    """
+    found = []
+    for run in earlier.tested(run_id, test_hash(splits)):
+        found.append(
+            Entry(run.name, run.params, run.metrics, None if "filters" in run.params else _answers(run.run_id))
+        )
+    for run in earlier.tested(run_id, test_hash(splits.assign(split=LEARN))):
+        said = _answers(run.run_id)
+        part = None if said is None else said.merge(splits.loc[splits["split"] == TEST, [*KEYS, "group"]], on=KEYS)
+        if part is not None and len(part) == int((splits["split"] == TEST).sum()):
+            right = (part["answer"] == part["label"]).to_numpy(bool)
+            low, high = accuracy_interval(right, part["group"].tolist())
+            own = {"test_accuracy": float(right.mean()), "test_accuracy_low": low, "test_accuracy_high": high}
+            found.append(Entry(f"{run.name} (nested)", run.params, {**run.metrics, **own}, part[[*KEYS, "answer"]]))
+    return found
 
 
 def ranked(entries: Sequence[Entry]) -> list[Entry]:

@@ -7,6 +7,7 @@ import pytest
 from catml import earlier, tracking
 from catml.evaluation.paired import Paired
 from catml.leaderboard import Entry, as_text, compared, earlier_entries, leaderboard, ranked
+from catml.photos import split
 
 LABELS = ["a", "a", "b", "b"]
 CNN = {"backbone": "none (from scratch)", "filters": "16-32", "hidden": "0"}
@@ -21,6 +22,12 @@ def store(tmp_path, monkeypatch):
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
     yield
     mlflow.set_tracking_uri(before)
+
+
+# The last two photos of four are kept back.
+SPLITS = pd.DataFrame(
+    {"pixels_sha256": ["p0", "p1", "p2", "p3"], "label": LABELS, "group": range(4), "split": ["0", "1", "test", "test"]}
+)
 
 
 def answers(*given, labels=LABELS):
@@ -70,30 +77,46 @@ def test_it_is_said_as_a_sentence():
 
 @pytest.mark.usefixtures("store")
 def test_earlier_runs_on_the_same_photos_are_found():
-    judged = answers(*LABELS).assign(judged=["test", "test", "test", "learn"])
+    judged = answers(*LABELS).assign(judged=["learn", "learn", "test", "test"])
+    these = split.test_hash(SPLITS)
     metrics = {"test_accuracy": 0.5, "val_log_loss": 0.6}
     with tracking.parent_run("40 trials") as run:
-        run.log(HEAD, metrics, {"test_hash": "these"})
+        run.log(HEAD, metrics, {"test_hash": these})
         run.log_text(judged.to_csv(index=False), "predictions.csv")
         run.log_child("000 xception linear", HEAD, {"val_log_loss": 0.6}, {}, 1.0)
     with tracking.parent_run("benchmark") as run:
-        run.log(CNN, metrics, {"test_hash": "these"})
+        run.log(CNN, metrics, {"test_hash": these})
         for name in ("CNN 1", "CNN 2"):
             run.log_child(name, CNN, metrics, {}, 1.0, {"epoch_val_log_loss": [0.7, 0.6]})
     with tracking.parent_run("other photos") as run:
         run.log(HEAD, metrics, {"test_hash": "others"})
     with tracking.parent_run("not tested yet") as run:
-        run.log(HEAD, {"val_log_loss": 0.6}, {"test_hash": "these"})
+        run.log(HEAD, {"val_log_loss": 0.6}, {"test_hash": these})
     with tracking.parent_run("this one") as run:
-        run.log(CNN, metrics, {"test_hash": "these"})
-        found = earlier_entries(run.id, "these")
-        assert earlier.earlier_tests(run.id, {"test_hash": "these"}) == 2
+        run.log(CNN, metrics, {"test_hash": these})
+        found = earlier_entries(run.id, SPLITS)
+        assert earlier.earlier_tests(run.id, {"test_hash": these}) == 2
     assert [one.run for one in found] == ["40 trials", "CNN 1", "CNN 2"]
     assert found[0].answers is not None
-    assert found[0].answers["pixels_sha256"].tolist() == ["p0", "p1", "p2"]
+    assert found[0].answers["pixels_sha256"].tolist() == ["p2", "p3"]
     assert [one.is_head for one in found] == [True, False, False]
     assert found[1].answers is None
     assert earlier.artifact(run.id, "predictions.csv") is None
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("complete", [True, False])
+def test_of_a_nested_test_it_is_the_part_on_these_photos(complete):
+    judged = answers("b", "b", "b", "a").assign(judged="test")[: 4 if complete else 3]
+    with tracking.parent_run("40 trials") as run:
+        everything = split.test_hash(SPLITS.assign(split="0"))
+        run.log(HEAD, {"test_accuracy": 0.25, "val_log_loss": 0.6}, {"test_hash": everything})
+        run.log_text(judged.to_csv(index=False), "predictions.csv")
+    found = earlier_entries("this one", SPLITS)
+    assert [(one.run, one.metrics["test_accuracy"]) for one in found] == [("40 trials (nested)", 0.5)] * complete
+    if complete:
+        assert found[0].metrics["test_accuracy_low"] < 0.5 < found[0].metrics["test_accuracy_high"]
+        assert found[0].beside(entry("CNN 1", CNN, 0.6, 0.0, answers("a", "a", "a", "a"))) == Paired(2, 1, 0)
 
 
 @pytest.mark.usefixtures("store")
