@@ -15,9 +15,13 @@ OTHERS = {"mlflow", "sqlalchemy", "psycopg", "optuna", "requests", "urllib3", "p
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
+    commands = {
+        "check": _check, "extract": _extract, "train": _train, "benchmark": _benchmark, "predict": _predict
+    }  # fmt: skip
+    command = ""
     try:
         command, values, problems = parse(sys.argv[1:] if arguments is None else arguments)
-        {"check": _check, "extract": _extract, "train": _train, "predict": _predict}[command](values, problems)
+        commands[command](values, problems)
     except CatmlError as error:
         screen.complain(error.problems if isinstance(error, InputError) else [str(error)])
         return error.exit_code
@@ -30,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         screen.complain([f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"])
         return 1
     except KeyboardInterrupt:
-        screen.complain(["interrupted; what was finished is kept, and the same command goes on from there."])
+        kept = "what was finished is kept, and the same command goes on from there"
+        screen.complain([f"interrupted; {'the same command begins anew' if command == 'benchmark' else kept}."])
         return 130
     return 0
 
@@ -139,6 +144,18 @@ def _train(values: dict[str, Any], problems: list[str]) -> None:
     result = train(found, values)
     if result is not None:
         summary.show(result, values["register_as"], tracking.store())
+
+
+def _benchmark(values: dict[str, Any], problems: list[str]) -> None:
+    from catml import pipeline
+
+    found = pipeline.find_photos(values, problems)
+    quiet.settle()
+    from catml import summary, tracking
+    from catml.benchmark import benchmark, show
+
+    show(benchmark(found, values))
+    screen.say(f"look       {summary.how_to_look(tracking.store())}")
 
 
 def _predict(values: dict[str, Any], problems: list[str]) -> None:

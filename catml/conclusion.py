@@ -6,16 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from catml import config, pipeline, screen, strangers, tracking
+from catml import config, earlier, pipeline, screen, strangers, tracking
 from catml.assessment import Assessment, predictions
-from catml.backbones.store import digest
 from catml.classifier import Classifier, Description
 from catml.errors import InputError
 from catml.evaluation.metrics import by_label
 from catml.gate import Verdict, succession
 from catml.learning import Learnt
 from catml.network import assemble
-from catml.photos.split import test_hash
 from catml.preparation import Data, Prepared
 from catml.registration import Entry, register, set_alias
 from catml.rivalry import present
@@ -70,7 +68,7 @@ def conclude(
     if other is not None:
         metrics |= {"other_photos": len(other.table), "other_answered": other.answered}
         run.log_text(other.table.to_csv(index=False), "other.csv")
-    looks = count_looks(run, prepared)
+    looks = count_looks(run, prepared.test_tags, nested=prepared.is_nested)
     run.log(metrics=metrics, tags={"test_evaluations": looks})
     run.log_text(
         by_label(assessed.answers.probabilities, assessed.labels, data.labels).to_csv(index=False), "labels.csv"
@@ -110,24 +108,20 @@ def conclude(
     return replace(result, version=number)
 
 
-def count_looks(run: tracking.Run, prepared: Prepared) -> int:
-    """Count this look at the test photos, and say loudly where it isn't the first."""
-    tags = test_tags(prepared)
-    looks = 1 + tracking.earlier_tests(run.id, tags)
+def count_looks(run: tracking.Run, tags: Mapping[str, str], *, nested: bool = False) -> int:
+    """Count this look at the test photos, and say loudly where it isn't the first.
+
+    Args:
+        run: the run that is about to look.
+        tags: as `pipeline.test_tags` returns them.
+        nested: whether it is a nested test, of all photos.
+    """
+    looks = 1 + earlier.earlier_tests(run.id, tags)
     if looks > 1:
         before = "once" if looks == 2 else f"{looks - 1} times"
-        which = "photos were used for a nested test" if prepared.is_nested else "test photos were looked at"
+        which = "photos were used for a nested test" if nested else "test photos were looked at"
         screen.say(f"note       these {which} {before} before: each look makes them less of a test")
     return looks
-
-
-def test_tags(prepared: Prepared) -> dict[str, str]:
-    """Return the tags by which runs with the same test photos know each other, also when photos have been added."""
-    tags = {"test_hash": test_hash(prepared.splits)}
-    if prepared.is_nested:
-        source = str(prepared.found.checked.listing.source.resolve())
-        return tags | {"sides": digest({"folder": source, "nested": True})}
-    return tags | ({"sides": prepared.sides.stem} if prepared.sides else {})
 
 
 def _verdict(prepared: Prepared, learnt: Learnt, assessed: Assessment, values: Mapping[str, Any]) -> Verdict:

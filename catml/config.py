@@ -256,6 +256,20 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
             Parameter("register_as", MODEL_NAME, "name in the model registry; empty: don't register", _model_name),
         ),
     ),
+    "benchmark": (
+        "train three small networks from scratch on the same photos, to see what backbones are worth",
+        (
+            _PHOTOS,
+            _SKIP_BROKEN,
+            _COSINE,
+            _SEED,
+            _TEST_FRACTION,
+            Parameter(
+                "epochs", "20", "how many epochs each network is trained for; the best one counts", _whole(1, 1000)
+            ),
+            Parameter("size", "299", "side, in pixels, of the squares the photos are squashed to", _whole(8, 1024)),
+        ),
+    ),
     "predict": (
         "say what is on photos",
         (

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,51 +14,20 @@ from catml import config, quiet, screen
 from catml.backbones import registry, weights
 from catml.backbones.extract import extract_colours, extract_missing, missing_keys
 from catml.backbones.registry import Backbone
-from catml.backbones.store import FeatureStore, colours_fingerprint, digest, fingerprint
+from catml.backbones.store import FeatureStore, colours_fingerprint, digest
 from catml.backbones.weights import Weights
 from catml.errors import InputError
 from catml.photos.colours import WIDTH as COLOURS_WIDTH
 from catml.photos.findings import Checked, examine, group_notes
 from catml.photos.groups import Links, alike_in_features, group
 from catml.photos.sample import draw_sample
-from catml.photos.split import is_given, remembered, split
-from catml.photos.views import AS_IS, View, all_views, read_ranges
-
-if TYPE_CHECKING:
-    import keras
+from catml.photos.split import TEST, is_given, remembered, split, test_hash
+from catml.photos.views import all_views, read_ranges
+from catml.sources import Source, make_source
 
 T = TypeVar("T")
 # Whose features say which photos show one scene. Always the same, so that the split doesn't depend on what is tried.
 GROUPING = "efficientnet-lite0"
-
-
-@dataclass(frozen=True)
-class Source:
-    """A backbone with its weights, and where its features are kept, by view; that of the photo as it is among them."""
-
-    backbone: Backbone
-    weights: Weights
-    stores: Mapping[View, FeatureStore]
-    fingerprint: Mapping[str, object]
-    network: "keras.Model | None" = None  # where it had to be loaded early, to check a user's file
-
-    @property
-    def store(self) -> FeatureStore:
-        """Where the features of the photos as they are, are kept."""
-        return self.stores[AS_IS]
-
-    def of(self, number: int) -> dict[View, FeatureStore]:
-        """Return the stores whose features have to be averaged for an augmented view, 0 for the photo itself."""
-        return {view: store for view, store in self.stores.items() if view.number == number}
-
-    @property
-    def views(self) -> int:
-        """How many augmented views there are."""
-        return max(view.number for view in self.stores)
-
-    def load(self) -> "keras.Model":
-        """Return the network from pixels to features."""
-        return self.network or weights.load(self.backbone, self.weights)
 
 
 @dataclass(frozen=True)
@@ -127,7 +96,7 @@ def find(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
             quiet.settle()
         ready = found_weights or attempt(partial(weights.fetch, backbone))
         if ready:
-            source = _source(backbone, ready, all_views(*views, ranges))
+            source = make_source(backbone, ready, all_views(*views, ranges))
             if ready.origin == "file" and _todo(checked.photos, source, ()):
                 # A user's file may be of another network: better said now than after an hour with the first backbone.
                 quiet.settle()
@@ -139,6 +108,21 @@ def find(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
     left_out = [backbone for backbone in map(registry.get, registry.names()) if auto and backbone not in chosen]
     names = [source.backbone.name for source in sources] if auto else backbones or ()
     return Found(checked, tuple(sources), tuple(left_out), {name: tuple(name.split("+")) for name in names})
+
+
+def find_photos(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
+    """Check photos for a command that needs no backbone; as `find`, and with the same parameters where they matter."""
+    problems, checked = list(problems), None
+    photos = values.get("photos")
+    if photos and not (problems and photos == config.SAMPLE):
+        try:
+            checked = look(photos, bool(values.get("skip_broken")))
+            problems += checked.stops
+        except InputError as error:
+            problems += error.problems
+    if problems or checked is None:
+        raise InputError(problems)
+    return Found(checked, (), (), {})
 
 
 def look(photos: str, skip_broken: bool) -> Checked:
@@ -169,7 +153,7 @@ def group_by_features(checked: Checked, cosine: float) -> Checked:
     ready = weights.find(backbone, None)
     if ready is None:
         raise InputError(f"cosine: needs the weights of {GROUPING}: {weights.how_to_get(backbone)}")
-    source = _source(backbone, ready)
+    source = make_source(backbone, ready)
     extract_missing(checked.photos, checked.listing.folder, backbone, source.load, source.stores)
     features = source.store.read(checked.photos["pixels_sha256"].tolist())
     more = alike_in_features(features, checked.photos["label"], cosine)
@@ -195,6 +179,20 @@ def decide(checked: Checked, test_fraction: float, seed: int) -> tuple[pd.DataFr
     key = {"folder": str(checked.listing.source.resolve()), "test_fraction": test_fraction, "seed": seed}
     sides = config.data_folder() / "splits" / f"{digest(key)}.csv"
     return split(checked.photos, test_fraction, config.FOLDS, seed, remembered(sides)), sides
+
+
+def test_tags(checked: Checked, splits: pd.DataFrame, sides: Path | None) -> dict[str, str]:
+    """Return the tags by which runs with the same test photos know each other, also when photos have been added.
+
+    Args:
+        checked: the photos.
+        splits: which of them are tested; all of them where none are kept back.
+        sides: as `decide` returns it.
+    """
+    tags = {"test_hash": test_hash(splits)}
+    if TEST not in set(splits["split"]):
+        return tags | {"sides": digest({"folder": str(checked.listing.source.resolve()), "nested": True})}
+    return tags | ({"sides": sides.stem} if sides else {})
 
 
 def announce(found: Found, without: Collection[str] = ()) -> float:
@@ -276,9 +274,3 @@ def _choose(names: Sequence[str], given: Mapping[str, str]) -> dict[Backbone, We
     if problems:
         raise InputError(problems)
     return chosen
-
-
-def _source(backbone: Backbone, ready: Weights, views: Sequence[View] = (AS_IS,)) -> Source:
-    of = {view: fingerprint(backbone, ready, view) for view in views}
-    stores = {view: FeatureStore(config.data_folder() / "features", of[view], backbone.width) for view in views}
-    return Source(backbone, ready, stores, of[AS_IS])

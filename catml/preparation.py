@@ -24,7 +24,8 @@ from catml.photos.split import (
     split_hash,
     without_test,
 )
-from catml.pipeline import Found, Source
+from catml.pipeline import Found
+from catml.sources import Source
 from catml.study import space as spaces
 from catml.study.propose import ROUND, grid
 from catml.study.space import Space
@@ -61,6 +62,11 @@ class Prepared:
     def is_nested(self) -> bool:
         """Whether no photos are kept back, and the test is a nested cross-validation."""
         return TEST not in set(self.splits["split"])
+
+    @property
+    def test_tags(self) -> dict[str, str]:
+        """The tags by which runs with the same test photos know each other; as `pipeline.test_tags`."""
+        return pipeline.test_tags(self.found.checked, self.splits, self.sides)
 
     def sweep(self, material: Material) -> Sweep:
         """Return the study on what `load` has read."""

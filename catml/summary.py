@@ -29,8 +29,7 @@ def show(result: Result, model: str, store: str) -> None:
         screen.say(f"views      log loss of the best head {pays[0].said}; of the plain linear head {pays[1].said}")
     for heading, text in tested(result):
         screen.say(f"{heading:<10} {text}")
-    first = "" if not Path(ACTIVATE).exists() else f"   (first: . {ACTIVATE})"
-    screen.say(f"look       {_ui(store)}{first}; the run's report.html shows the mistakes")
+    screen.say(f"look       {how_to_look(store)}; the run's report.html shows the mistakes")
     if not result.verdict.passed:
         screen.say(f"not registered: {result.verdict.reason}")
     elif result.version is not None and result.place is not None:
@@ -104,9 +103,11 @@ def leaders(trials: list[Trial]) -> str:
     return screen.table(head, rows, right=head[3:])
 
 
-def _ui(store: str) -> str:
+def how_to_look(store: str) -> str:
+    """Return the command, or the address, that shows the runs."""
     if store.startswith("http"):
         return store
     default = f"sqlite:///{Path.cwd() / 'mlflow.db'}"
     known = unquote(store) in (default, "sqlite:///mlflow.db")
-    return "mlflow ui" if known else f"mlflow ui --backend-store-uri {shlex.quote(store)}"
+    first = "" if not Path(ACTIVATE).exists() else f"   (first: . {ACTIVATE})"
+    return ("mlflow ui" if known else f"mlflow ui --backend-store-uri {shlex.quote(store)}") + first

@@ -7,7 +7,7 @@ import sqlite3
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -26,22 +26,29 @@ from mlflow.utils.mlflow_tags import (
 from catml import __version__, config, screen
 from catml.config import EXPERIMENT
 from catml.delivery import Away, Delivery
-from catml.study.sweep import Trial
 
 # How long, in seconds, a server that is away is waited for when nothing is left to do but to deliver.
 PATIENCE = config.tracking_patience()
+AT_ONCE = 1000  # metrics that MLflow takes in one call
 # What MLflow says of a server that can't be reached, or of a proxy in front of one.
 AWAY = re.compile(r"failed with exception|too many 50[234] error responses|failed with error code 50[234]")
+# A study is on disk.
+AGAIN = "Nothing is lost: when it is back, the same command delivers what is done and goes on from there."
 
 
 class Run:
-    """The parent run of a study, and the deliveries to it.
+    """The parent run of a command, and the deliveries to it.
 
     What is logged goes through a thread, so that nobody waits for the store; where a server is away, it waits there
-    until the server is back. Nothing is lost with it: a study is on disk, and the same command delivers it.
+    until the server is back.
+
+    Args:
+        name: of the run.
+        later: what to do where it stays away, as a sentence to be read.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, later: str = AGAIN) -> None:
+        self._later = later
         self._client = mlflow.MlflowClient()
         self._delivery = Delivery(_is_away, _tell_away)
         self._id = self._experiment = ""
@@ -75,8 +82,7 @@ class Run:
             self._delivery.wait(PATIENCE)
         except Away as error:
             raise Away(
-                f"the tracking server {store()} has been away for {PATIENCE:.0f} seconds ({error}). Nothing is lost: "
-                "when it is back, the same command delivers what is done and goes on from there."
+                f"the tracking server {store()} has been away for {PATIENCE:.0f} seconds ({error}). {self._later}"
             ) from None
 
     def log(
@@ -94,36 +100,43 @@ class Run:
 
         self._delivery.put(call)
 
-    def log_trial(
+    def log_child(
         self,
-        trial: Trial,
+        name: str,
         params: Mapping[str, object],
         metrics: Mapping[str, float],
-        more_tags: Mapping[str, str] | None = None,
+        tags: Mapping[str, str],
+        seconds: float,
+        curves: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
-        """Log one trial as a child run: one call to make it, one with everything, one to end it."""
-        name = f"{trial.number:03d} {trial.backbone} {trial.spec.shape if trial.spec.hidden else 'linear'}"
+        """Log a child run that has just ended: one call to make it, one with everything, one to end it.
+
+        Args:
+            name: of the child; no other child of the run has it.
+            params: all of them.
+            metrics: all that are one number.
+            tags: all of them.
+            seconds: how long it took.
+            curves: metrics with a value after each step, the first one being 1.
+        """
         end = int(time.time() * 1000)
-        tags = {MLFLOW_RUN_NAME: name, "trial": str(trial.number), **(more_tags or {})}
         tried: list[bool] = []
 
         def call() -> None:
-            child = self._child(trial.number) if tried else None
+            child = self._child(name) if tried else None
             tried.append(True)
             if child is None:
-                start = end - int(trial.seconds * 1000)
-                parent = {MLFLOW_PARENT_RUN_ID: self._id}
-                child = self._client.create_run(self._experiment, start, tags | parent).info.run_id
-            _log_batch(self._client, child, params, metrics, {})
+                own = {MLFLOW_RUN_NAME: name, MLFLOW_PARENT_RUN_ID: self._id, **tags}
+                child = self._client.create_run(self._experiment, end - int(seconds * 1000), own).info.run_id
+            _log_batch(self._client, child, params, metrics, {}, curves)
             self._client.set_terminated(child, end_time=end)
 
         self._delivery.put(call)
 
-    def _child(self, trial: int) -> str | None:
+    def _child(self, name: str) -> str | None:
         """Return the child that a call whose answer was lost may have made."""
-        found = self._client.search_runs(
-            [self._experiment], f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self._id}' and tags.trial = '{trial}'"
-        )
+        of = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self._id}' and tags.`{MLFLOW_RUN_NAME}` = '{name}'"
+        found = self._client.search_runs([self._experiment], of)
         return found[0].info.run_id if found else None
 
     def describe(self, text: str) -> None:
@@ -187,9 +200,9 @@ class Run:
 
 
 @contextlib.contextmanager
-def parent_run(name: str) -> Iterator[Run]:
+def parent_run(name: str, later: str = AGAIN) -> Iterator[Run]:
     """Open the parent run: the one `mlflow run` has made, or a new one, in experiment `catml` unless told otherwise."""
-    run = Run(name)
+    run = Run(name, later)
     try:
         yield run
         run.deliver()
@@ -232,39 +245,22 @@ def store() -> str:
     return str(mlflow.get_tracking_uri())
 
 
-def earlier_tests(run_id: str, tags: Mapping[str, str]) -> int:
-    """Return how many other runs in the store have looked at the same test photos before.
-
-    Args:
-        run_id: the run that is about to look.
-        tags: a run with one of these has looked at photos of the same test.
-    """
-    client = mlflow.MlflowClient()
-    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    found: set[str] = set()
-    for name, value in tags.items():
-        looked = f"tags.{name} = '{value}' and metrics.test_accuracy >= 0"
-        found |= {run.info.run_id for run in client.search_runs(experiments, looked, max_results=1000)}
-    return len(found - {run_id})
-
-
-def other_photos(run_id: str, photos_hash: str) -> list[str]:
-    """Return the names of other sets of photos that runs of the same experiment are about."""
-    client = mlflow.MlflowClient()
-    experiment = client.get_run(run_id).info.experiment_id
-    others = f"tags.photos_hash != '{photos_hash}' and metrics.test_accuracy >= 0"
-    runs = client.search_runs([experiment], others, max_results=1000)
-    return sorted({run.data.tags["photos"] for run in runs if "photos" in run.data.tags})
-
-
 def _log_batch(
     client: mlflow.MlflowClient,
     run_id: str,
     params: Mapping[str, object],
     metrics: Mapping[str, float],
     tags: Mapping[str, object],
+    curves: Mapping[str, Sequence[float]] | None = None,
 ) -> None:
     now = int(time.time() * 1000)
+    points = [
+        Metric(name, value, now, step)
+        for name, values in (curves or {}).items()
+        for step, value in enumerate(values, start=1)
+    ]
+    for start in range(0, len(points), AT_ONCE):
+        client.log_batch(run_id, points[start : start + AT_ONCE])
     client.log_batch(
         run_id,
         [Metric(name, value, now, 0) for name, value in metrics.items()],

@@ -9,18 +9,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from catml import check, config, pipeline, screen, tracking
+from catml import check, config, earlier, pipeline, screen, tracking
 from catml.assessment import Assessment, assess, together
 from catml.augmentation import gains
 from catml.champion import Champion
-from catml.conclusion import Result, conclude, test_tags
+from catml.conclusion import Result, conclude
 from catml.evaluation.intervals import cross_validation_se
 from catml.learning import Wanted, learn
 from catml.photos.scan import photos_hash
 from catml.photos.split import TEST, remember, split_hash
-from catml.pipeline import Found, Source
+from catml.pipeline import Found
 from catml.preparation import Data, Prepared, load, prepare
 from catml.report.page import render
+from catml.sources import Source
 from catml.study.sweep import Sweep, Trial
 
 # Rough, for the estimate on the screen: loading TensorFlow and the networks, and one head on one fold of a few hundred
@@ -73,7 +74,7 @@ def lead(prepared: Prepared, values: Mapping[str, Any]) -> Result:
         tags = {"photos": name, "photos_hash": photos_hash(found.table), "split_hash": split_hash(splits)}
         run.log(
             params={name: config.as_text(value) for name, value in {**values, "repeats": prepared.repeats}.items()},
-            tags=tags | test_tags(prepared) | {"weights": _weights_tag(found.sources)},
+            tags=tags | prepared.test_tags | {"weights": _weights_tag(found.sources)},
         )
         log_photos(run, found, splits)
         if prepared.sides:
@@ -101,7 +102,7 @@ def lead(prepared: Prepared, values: Mapping[str, Any]) -> Result:
             run.log_bytes(picture, f"figures/{name}")
         run.deliver()
         study_store.finish(_asked(values))
-        mixed = tracking.other_photos(run.id, tags["photos_hash"])
+        mixed = earlier.other_photos(run.id, tags["photos_hash"])
     if mixed:
         screen.say(
             f"note       the same experiment has runs on other photos ({', '.join(mixed)}), which can't be compared "
@@ -178,7 +179,8 @@ def sweep(
         def log(trial: Trial) -> None:
             if run is not None:
                 params, metrics = logged(trial, study.test_share, prepared.seed)
-                run.log_trial(trial, params, metrics | {"seconds": trial.seconds}, tags)
+                own = {"trial": str(trial.number), **tags}
+                run.log_child(trial.name, params, metrics | {"seconds": trial.seconds}, own, trial.seconds)
             bar.update()
 
         for trial in done:

@@ -37,7 +37,7 @@ def test_defaults():
     assert config.read_parameters("train", {}) == (DEFAULTS, [])
 
 
-@pytest.mark.parametrize("command", ["check", "train", "extract"])
+@pytest.mark.parametrize("command", ["check", "train", "extract", "benchmark"])
 def test_every_default_is_accepted(command):
     values, problems = config.read_parameters(command, {})
     assert problems == []
@@ -128,6 +128,18 @@ def test_refused(name, text, message):
     assert problems == [message]
     assert name not in values
     assert len(values) == len(DEFAULTS) - 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("epochs", "0", "epochs: expected a whole number from 1, got '0'."),
+        ("size", "7", "size: expected a whole number from 8, got '7'."),
+        ("size", "2000", "size: expected a whole number up to 1024, got '2000'."),
+    ],
+)
+def test_refused_for_the_benchmark(name, text, message):
+    assert config.read_parameters("benchmark", {name: text})[1] == [message]
 
 
 def test_all_problems_at_once():

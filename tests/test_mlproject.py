@@ -43,6 +43,8 @@ VALUES = {
     "other": ("/else where", "/else where"),
     "min_accuracy": ("0.9", 0.9),
     "register_as": ("two cats", "two cats"),
+    "epochs": ("3", 3),
+    "size": ("64", 64),
     "model": ("models:/other/3", "models:/other/3"),
 }
 
@@ -105,7 +107,7 @@ def test_every_parameter_reaches_the_code(name):
     assert values == expected
 
 
-@pytest.mark.parametrize("name", ["main", "train", "extract", "check"])
+@pytest.mark.parametrize("name", ["main", "train", "extract", "check", "benchmark"])
 def test_defaults_reach_the_code(name):
     command, values, problems = parse(command_line(PROJECT.get_entry_point(name), {}))
     assert problems == []

@@ -12,8 +12,9 @@ from catml.backbones.store import FeatureStore
 from catml.errors import InputError
 from catml.photos.split import TEST, fold_indices, kept_back, split_hash
 from catml.photos.views import AS_IS, MIRRORED, Ranges, all_views
-from catml.pipeline import Found, Source
+from catml.pipeline import Found
 from catml.preparation import load, matrices, prepare
+from catml.sources import Source
 
 WIDTHS = {"one": 3, "two": 5}
 KEYS = [f"photo{number}" for number in range(12)]

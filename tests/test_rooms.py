@@ -33,7 +33,7 @@ ROOMS = {
 }  # fmt: skip
 # Who may import what only a few may.
 KEEPERS = {
-    "mlflow": {"catml.tracking", "catml.registration", "catml.served_model", "catml.environment"},
+    "mlflow": {"catml.tracking", "catml.earlier", "catml.registration", "catml.served_model", "catml.environment"},
     "psycopg": {"catml.study.store"},
     "optuna": {"catml.study"},
     "pickle": {"catml.backbones.pth"},

@@ -76,7 +76,7 @@ def extract_missing(
 
     def shown(photo: tuple[str, str]) -> list[tuple[View, str, Pixels]]:
         path, key = photo
-        pixels = _decoded(folder / path, backbone.input_size)
+        pixels = decoded(folder / path, backbone.input_size)
         return [(view, key, view.show(pixels, key)) for view, keys in wanted.items() if key in keys]
 
     photos = zip(todo["path"], todo["pixels_sha256"], strict=True)
@@ -112,7 +112,7 @@ def extract_colours(table: pd.DataFrame, folder: Path, store: FeatureStore, *, p
         InputError: a photo vanished or broke since it was checked.
     """
     todo = missing(table, store)
-    pixels = prefetch(lambda path: _decoded(path, SIDE), [folder / path for path in todo["path"]])
+    pixels = prefetch(lambda path: decoded(path, SIDE), [folder / path for path in todo["path"]])
     bar = tqdm(pixels, "colours", len(todo), unit="photo", disable=not progress or todo.empty)
     rows = zip(todo["pixels_sha256"], map(colour_histogram, bar), strict=True)
     for part in _chunks(rows, COLOURS_PER_PART):
@@ -152,7 +152,12 @@ def prefetch(work: Callable[[T], R], items: Iterable[T], ahead: int = AHEAD) -> 
             yield queue.popleft().result()
 
 
-def _decoded(path: Path, size: int) -> Pixels:
+def decoded(path: Path, size: int) -> Pixels:
+    """Return a photo that was found sound, as `decode` does.
+
+    Raises:
+        InputError: it vanished or broke since.
+    """
     try:
         return decode(read_bytes(path), size)
     except DecodeError as reason:

@@ -5,10 +5,11 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from catml.evaluation.intervals import Interval
 from catml.report.kinds import Kind
 from catml.report.learning_curve import Curve, Outlook
 from catml.report.reliability import Bin
@@ -50,6 +51,24 @@ class Drawing:
 
     svg: str
     png: bytes
+
+
+class Learning(NamedTuple):
+    """How a network learnt: its log losses by epoch, and the best epoch, the first being 1."""
+
+    name: str
+    training: Sequence[float]
+    validation: Sequence[float]
+    best: int
+
+
+class Result(NamedTuple):
+    """What a classifier came to in the test; `other` sets it apart from the rest."""
+
+    name: str
+    accuracy: float
+    interval: Interval
+    other: bool
 
 
 def draw_heads(ranked: Sequence[Kind]) -> Drawing:
@@ -120,6 +139,38 @@ def draw_reliability(bins: Sequence[Bin]) -> Drawing:
         axes.set_xlabel("probability that was said, in %")
         axes.set_title("right, in %", color=SOFT)
         return _drawing(figure, "reliability")
+
+
+def draw_benchmark(curves: Sequence[Learning], results: Sequence[Result], most_frequent: float) -> Drawing:
+    """Draw how networks learnt from scratch, and their tests beside what the most frequent label would give."""
+    with _sheet(3.6 + 0.3 * len(results)) as figure:
+        above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.4, 1.2 + 0.3 * len(results)))[:, 0]
+        for axes, curve in zip(above.subplots(1, len(curves), sharey=True, squeeze=False)[0], curves, strict=True):
+            epochs = np.arange(1, len(curve.training) + 1)
+            axes.plot(epochs, curve.training, color=SOFT, linewidth=1.2, linestyle=(0, (4, 2)), label="learnt from")
+            axes.plot(epochs, curve.validation, color=BAR, linewidth=1.6, label="validation")
+            axes.plot(curve.best, curve.validation[curve.best - 1], "D", color=MARK, markersize=6, label="best epoch")
+            axes.set_title(curve.name, color=INK)
+            axes.set_xlabel("epoch")
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        handles, names = axes.get_legend_handles_labels()
+        above.supylabel("log loss", color=SOFT, fontsize=10)
+        above.legend(handles, names, loc="outside upper center", ncols=3, frameon=False, fontsize=9)
+        axes = below.subplots()
+        for height, one in enumerate(results):
+            colour = MARK if one.other else BAR
+            reach = [[100 * (one.accuracy - one.interval.low)], [100 * (one.interval.high - one.accuracy)]]
+            axes.errorbar(100 * one.accuracy, height, xerr=reach, color=colour, elinewidth=1.4, capsize=3)
+            _dot(axes, 100 * one.accuracy, height, colour)
+        axes.axvline(100 * most_frequent, color=SOFT, linewidth=1, linestyle=(0, (4, 3)))
+        axes.set_title("dashed: the most frequent label", color=SOFT, fontsize=9)
+        axes.set_ylim(len(results) - 0.4, -0.6)
+        axes.set_yticks(range(len(results)), [one.name for one in results])
+        axes.set_xlim(right=101)
+        axes.grid(visible=False, axis="y")
+        axes.tick_params(axis="y", length=0, colors=INK)
+        axes.set_xlabel("test photos right, in %, with 95 % interval")
+        return _drawing(figure, "benchmark")
 
 
 @contextmanager

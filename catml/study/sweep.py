@@ -39,6 +39,11 @@ class Trial:
     same_as: int | None = None
 
     @property
+    def name(self) -> str:
+        """What its run is called."""
+        return f"{self.number:03d} {self.backbone} {self.spec.shape if self.spec.hidden else 'linear'}"
+
+    @property
     def log_loss(self) -> float:
         """Mean over the folds: what trials are ranked by."""
         return float(np.mean(self.log_losses))

@@ -58,7 +58,8 @@ def logging() -> None:
             for number in range(TRIALS):
                 trial = Trial(number, "xception", spec, (0.1, 0.2), (0.9, 0.8), 0.1)
                 params, metrics = logged(trial, 1 / 4, 42)
-                run.log_trial(trial, params, metrics | {"seconds": 0.1})
+                tags = {"trial": str(trial.number)}
+                run.log_child(trial.name, params, metrics | {"seconds": 0.1}, tags, trial.seconds)
             put = time.perf_counter() - start
             run.deliver()
             done = time.perf_counter() - start

@@ -21,10 +21,11 @@ from catml.gate import Verdict
 from catml.learning import Wanted, learn
 from catml.photos.findings import examine
 from catml.photos.views import AS_IS
-from catml.pipeline import Found, Source
+from catml.pipeline import Found
 from catml.preparation import load as load_data
 from catml.preparation import prepare
 from catml.report.page import render
+from catml.sources import Source
 from catml.strangers import Strangers
 from catml.train import nested
 
