@@ -44,6 +44,8 @@ VALUES = {
     "min_accuracy": ("0.9", 0.9),
     "register_as": ("two cats", "two cats"),
     "model": ("models:/other/3", "models:/other/3"),
+    "format": ("jsonl", "jsonl"),
+    "copy_to": ("/sorted photos", "/sorted photos"),
 }
 
 
