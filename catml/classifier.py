@@ -2,9 +2,12 @@
 
 import base64
 import binascii
+import itertools
 import json
 import os
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
 MODEL_FILE, DESCRIPTION_FILE = "classifier.keras", "classifier.json"
 JUDGED_FILE, FAMILIAR_FILE = "judged.csv", "familiar.npz"
-BATCH = 16
+BATCH, BATCHES_AHEAD = 16, 2
 
 # What predict takes: the bytes of a photo file, its path, or its bytes as base64 text.
 Photo = bytes | bytearray | str | Path
@@ -92,30 +95,60 @@ class Classifier:
         Raises:
             InputError: photos that can't be decoded, all of them, with reasons.
         """
-        parts, problems = [np.empty((0, len(self.description.labels)), np.float32)], []
-        similar = [np.empty(0, np.float32)]
-        for start in range(0, len(photos), BATCH):  # decoded batch by batch: a million photos don't fit into memory
-            pixels, wrong = _pixels(photos[start : start + BATCH], self.description.input_sizes, start)
-            problems += wrong
-            if not problems:
-                batch = self.answer(pixels)
-                parts.append(batch[0])
-                similar.append(batch[1])
-        if problems:
-            raise InputError(problems)
-        probabilities = np.concatenate(parts)
-        best = probabilities.argmax(axis=1)
+        answers = pd.concat([self._answers([], []), *self.stream(photos)], ignore_index=True)
+        broken = answers["problem"] != ""
+        if broken.any():
+            wrong = zip(np.flatnonzero(broken), answers.loc[broken, "problem"], strict=True)
+            raise InputError([f"row {row}, {_name(photos[int(row)])}: {problem}" for row, problem in wrong])
+        return answers.drop(columns="problem").astype({"unsure": bool})
+
+    def stream(self, photos: Iterable[Photo]) -> Iterator[pd.DataFrame]:
+        """Say what is on photos, batch by batch: as many photos as you like, in the memory that a few take.
+
+        While a batch is answered, threads decode those that come next.
+
+        Yields:
+            Rows as those of `predict`, with one more column, `problem`: why a photo can't be decoded, or empty. Where
+            there is one, `label` is empty and the rest is missing.
+        """
+        decoding: deque[list[Future[list[Pixels] | str]]] = deque()
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for batch in _batches(photos):
+                decoding.append([pool.submit(_decoded, photo, self.description.input_sizes) for photo in batch])
+                if len(decoding) > BATCHES_AHEAD:
+                    yield self._answered([photo.result() for photo in decoding.popleft()])
+            while decoding:
+                yield self._answered([photo.result() for photo in decoding.popleft()])
+
+    def _answered(self, photos: Sequence[list[Pixels] | str]) -> pd.DataFrame:
+        """Return the rows of photos that are decoded, and of the reasons why they are not."""
+        good = [photo for photo in photos if not isinstance(photo, str)]
+        problems = [photo if isinstance(photo, str) else "" for photo in photos]
+        if not good:
+            return self._answers([], problems)
+        given, similar = self.answer([np.stack(of_size) for of_size in zip(*good, strict=True)])
+        return self._answers(list(zip(given, similar, strict=True)), problems)
+
+    def _answers(self, given: Sequence[tuple[NDArray[np.float32], float]], problems: Sequence[str]) -> pd.DataFrame:
+        """Return one row a photo: probabilities and similarity of those without a problem, in their order."""
+        labels = self.description.labels
+        rows = np.flatnonzero([not problem for problem in problems])
+        probabilities = np.full((len(problems), len(labels)), np.nan)
+        similar = np.full(len(problems), np.nan)
+        for row, (of, to_nearest) in zip(rows, given, strict=True):
+            probabilities[row], similar[row] = of, to_nearest
+        best, unsure = np.full(len(problems), "", object), np.full(len(problems), None, object)
+        best[rows] = np.array(labels, object)[probabilities[rows].argmax(axis=1)]
         least = -np.inf if self.familiar is None else self.familiar.least
-        unsure = (probabilities.max(axis=1, initial=0) < self.description.threshold) | (np.concatenate(similar) < least)
+        most = probabilities.max(axis=1, initial=-np.inf)
+        unsure[rows] = ((most < self.description.threshold) | (similar < least))[rows]
         return pd.DataFrame(
             {
-                "label": [self.description.labels[number] for number in best],
-                "probability": probabilities[np.arange(len(best)), best].astype(np.float64),
+                "label": best,
+                "probability": np.where(np.isnan(probabilities[:, 0]), np.nan, most),
                 "unsure": unsure,
-            }
-            | {
-                f"probability_{label}": probabilities[:, number].astype(np.float64)
-                for number, label in enumerate(self.description.labels)
+                **{f"probability_{label}": probabilities[:, number] for number, label in enumerate(labels)},
+                "problem": np.array(problems, object),
             }
         )
 
@@ -167,19 +200,24 @@ def load(folder: Path) -> Classifier:
     )
 
 
-def _pixels(photos: Sequence[Photo], sizes: Sequence[int], first_row: int) -> tuple[list[Pixels], list[str]]:
-    decoded: list[list[Pixels]] = []
-    problems = []
-    for row, photo in enumerate(photos, first_row):
-        try:
-            data = _bytes(photo)
-            decoded.append([decode(data, size) for size in sizes])
-        except DecodeError as reason:
-            name = str(photo) if isinstance(photo, Path) or (isinstance(photo, str) and len(photo) < 300) else "photo"
-            problems.append(f"row {row}, {name}: {reason}")
-    if not decoded:
-        return [np.empty((0, size, size, 3), np.uint8) for size in sizes], problems
-    return [np.stack(of_size) for of_size in zip(*decoded, strict=True)], problems
+def _batches(photos: Iterable[Photo]) -> Iterator[list[Photo]]:
+    rest = iter(photos)
+    while batch := list(itertools.islice(rest, BATCH)):
+        yield batch
+
+
+def _decoded(photo: Photo, sizes: Sequence[int]) -> list[Pixels] | str:
+    """Return a photo in each of the sizes, or why that can't be."""
+    try:
+        data = _bytes(photo)
+        return [decode(data, size) for size in sizes]
+    except DecodeError as reason:
+        return str(reason)
+
+
+def _name(photo: Photo) -> str:
+    short = isinstance(photo, Path) or (isinstance(photo, str) and len(photo) < 300)
+    return str(photo) if short and not isinstance(photo, bytes | bytearray) else "photo"
 
 
 def _bytes(photo: Any) -> bytes:

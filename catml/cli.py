@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, (what, parameters) in config.COMMANDS.items():
         command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".", allow_abbrev=False)
         if name == "predict":
-            command.add_argument("PHOTO", nargs="*", help="a photo, or a folder of photos")
+            command.add_argument("PHOTO", nargs="*", help="a photo, a folder of photos, a pattern, or -")
         if name == "check":
             command.add_argument("PHOTOS", nargs="?", help="the same as --photos")
         for parameter in parameters:
@@ -164,4 +164,4 @@ def _predict(values: dict[str, Any], problems: list[str]) -> None:
     quiet.settle()
     from catml import prediction
 
-    prediction.show(values["photos"], values["model"])
+    prediction.show(values["photos"], values["model"], values["format"], values["copy_to"])

@@ -1,19 +1,19 @@
 """Every parameter of every command, once: its name, its default, what it accepts, and how it is read.
 
-Nothing here imports the rest of catml, so `catml --help` stays quick, and the same table builds the command line,
-checks what `mlflow run` passes on (MLflow checks no types), and is held against MLproject by a test.
+Nothing here imports the rest of catml but the readers, so `catml --help` stays quick, and the same table builds the
+command line, checks what `mlflow run` passes on (MLflow checks no types), and is held against MLproject by a test.
 """
 
-import math
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from catml import readers
+
 SAMPLE = "sample"
-AUTO = "auto"
+AUTO = readers.AUTO
 FOLDS = 5
 MIN_PHOTOS_PER_LABEL = 10
 MODEL_NAME = "catml"
@@ -46,154 +46,53 @@ class Parameter:
     read: Callable[[str], Any]
 
 
-def _gigabytes(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0.1 <= value <= 10_000:
-        raise ValueError("gigabytes, a number from 0.1")
-    return value
-
-
-def _database(text: str) -> str:
-    address = text.strip()
-    # MLflow would log a password with the other parameters.
-    if address and (not address.startswith("postgresql://") or re.search(r"://[^/@]*:[^/@]*@|[?&]password=", address)):
-        raise ValueError(
-            "postgresql://USER@HOST/DATABASE, the password in ~/.pgpass or PGPASSWORD, or nothing for a file in the "
-            "data folder"
-        )
-    return address
-
-
-def _text(text: str) -> str:
-    return text.strip()
-
-
-def _whole(low: int, high: int = 2**31 - 1) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = low - 1
-        if value > high:
-            raise ValueError(f"a whole number up to {high}")
-        if value < low:
-            raise ValueError(f"a whole number from {low}")
-        return value
-
-    return read
-
-
-def _share(low: float, high: float) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not low <= value <= high:
-            raise ValueError(f"a number from {low:g} to {high:g}")
-        return value
-
-    return read
-
-
-def _auto_or_not(text: str) -> bool | str:
-    if text.strip().lower() == AUTO:
-        return AUTO
-    try:
-        return _yes_or_no(text)
-    except ValueError:
-        raise ValueError("auto, true or false") from None
-
-
-def _yes_or_no(text: str) -> bool:
-    answers = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    if text.strip().lower() not in answers:
-        raise ValueError("true or false")
-    return answers[text.strip().lower()]
-
-
-def _cosine(text: str) -> float | None:
-    if not text.strip():
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value <= 1:
-        raise ValueError("a number above 0 up to 1, or nothing")
-    return value
-
-
-def _filled(what: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if not text.strip():
-            raise ValueError(what)
-        return text.strip()
-
-    return read
-
-
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys("+".join(map(str.strip, part.split("+"))) for part in text.split(",") if part.strip()))
-    parts = [name.split("+") for name in names]
-    twice = len({frozenset(part) for part in parts}) < len(parts) or any(
-        len(set(part)) < len(part) or "" in part or (AUTO in part and len(part) > 1) for part in parts
-    )
-    if not names or twice or (AUTO in names and len(names) > 1):
-        raise ValueError(f"'{AUTO}' alone, or names of backbones separated by commas; 'a+b' uses the features of both")
-    return names
-
-
-def _model_name(text: str) -> str:
-    name = text.strip()
-    if any(forbidden in name for forbidden in "/:@"):
-        raise ValueError("a name without '/', ':' and '@', or nothing so as not to register")
-    return name
-
-
 _PHOTOS = Parameter(
     "photos",
     SAMPLE,
     "folder with one folder of photos per label, or a table (CSV, Parquet: path, label, maybe group and split); "
     "'sample' is the drawn sample",
-    _filled("a folder, a table, or 'sample'"),
+    readers.filled("a folder, a table, or 'sample'"),
 )
-_SKIP_BROKEN = Parameter("skip_broken", "false", "go on without files that are no photos, and record them", _yes_or_no)
+_SKIP_BROKEN = Parameter(
+    "skip_broken", "false", "go on without files that are no photos, and record them", readers.yes_or_no
+)
 _COSINE = Parameter(
     "cosine",
     "",
     "photos of one label whose features have at least this cosine stay together (.8 is a careful one); empty: off",
-    _cosine,
+    readers.cosine,
 )
-_TEST_FRACTION = Parameter("test_fraction", "0.2", "share of the photos kept back for the one test", _share(0.05, 0.5))
+_TEST_FRACTION = Parameter(
+    "test_fraction", "0.2", "share of the photos kept back for the one test", readers.share(0.05, 0.5)
+)
 _BACKBONES = Parameter(
     "backbones",
     AUTO,
     "names separated by commas; 'auto' takes all whose weights are on this machine; 'a+b' uses both together",
-    _names,
+    readers.names,
 )
 _MIRRORED = Parameter(
-    "mirrored", "false", "look at each photo and its mirror image, and take the mean of their features", _yes_or_no
+    "mirrored",
+    "false",
+    "look at each photo and its mirror image, and take the mean of their features",
+    readers.yes_or_no,
 )
 _VIEWS = Parameter(
     "views",
     "0",
     "how many augmented views of each photo to learn from: turned, moved, sheared, zoomed, mirrored; heads with and "
     "without them are tried",
-    _whole(0, 1000),
+    readers.whole(0, 1000),
 )
 _AUGMENTATION = Parameter(
     "augmentation",
     "",
     "from what views are drawn, such as 'rotation=10; flip=false'; the rest stays 'rotation=20; shift=0.2; shear=0.2; "
     "zoom=0.2; flip=true'",
-    _text,
+    readers.text,
 )
-_WEIGHTS = Parameter("weights", "", "weights files of your own: NAME=PATH, several separated by commas", _text)
-_SEED = Parameter("seed", "42", "everything random follows from it", _whole(0))
+_WEIGHTS = Parameter("weights", "", "weights files of your own: NAME=PATH, several separated by commas", readers.text)
+_SEED = Parameter("seed", "42", "everything random follows from it", readers.whole(0))
 
 COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
     "check": (
@@ -215,21 +114,21 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
             _MIRRORED,
             _VIEWS,
             _AUGMENTATION,
-            Parameter("trials", "40", "how many heads to try; fewer where the space has fewer", _whole(1)),
-            Parameter("repeats", "2", "how many times the photos are folded anew for each head", _whole(1, 100)),
+            Parameter("trials", "40", "how many heads to try; fewer where the space has fewer", readers.whole(1)),
+            Parameter("repeats", "2", "how many times the photos are folded anew for each head", readers.whole(1, 100)),
             Parameter(
                 "space",
                 "",
                 "which heads: a YAML file, or settings such as 'hidden=0,64; dropout=0,0.5; hidden_l2=1e-4..1e-2'",
-                _text,
+                readers.text,
             ),
-            Parameter("average", "1", "how many heads at most to average the probabilities of", _whole(1, 20)),
-            Parameter("memory", "4", "gigabytes that training heads may take", _gigabytes),
+            Parameter("average", "1", "how many heads at most to average the probabilities of", readers.whole(1, 20)),
+            Parameter("memory", "4", "gigabytes that training heads may take", readers.gigabytes),
             Parameter(
                 "storage",
                 "",
                 "PostgreSQL database in which several machines share the study; empty: a file in the data folder",
-                _database,
+                readers.database,
             ),
             _SEED,
             _TEST_FRACTION,
@@ -238,22 +137,26 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
                 AUTO,
                 f"true: keep no photos back, test by nested cross-validation; auto: where fewer than {FEW_TEST_PHOTOS} "
                 "would be kept back",
-                _auto_or_not,
+                readers.auto_or_not,
             ),
             Parameter(
                 "precision",
                 "0.95",
                 "share of right ones wanted among the answers; photos too doubtful for it are called unsure",
-                _share(0.5, 0.999),
+                readers.share(0.5, 0.999),
             ),
-            Parameter("other", "", "folder of photos of something else, to see how many of them are answered", _text),
+            Parameter(
+                "other", "", "folder of photos of something else, to see how many of them are answered", readers.text
+            ),
             Parameter(
                 "min_accuracy",
                 "0",
                 "register only if the lower end of the accuracy's 95 % interval reaches this; 0: no bar of your own",
-                _share(0, 0.9999),
+                readers.share(0, 0.9999),
             ),
-            Parameter("register_as", MODEL_NAME, "name in the model registry; empty: don't register", _model_name),
+            Parameter(
+                "register_as", MODEL_NAME, "name in the model registry; empty: don't register", readers.model_name
+            ),
         ),
     ),
     "benchmark": (
@@ -273,9 +176,30 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
     "predict": (
         "say what is on photos",
         (
-            Parameter("photos", "", "photos, or folders of photos; several separated by commas", _text),
             Parameter(
-                "model", f"models:/{MODEL_NAME}@{CHAMPION}", "MLflow address of the model", _filled("an MLflow address")
+                "photos",
+                "",
+                "photos, folders of photos, or patterns such as '*.jpg', separated by commas; '-' reads a photo, or "
+                "the names of photos, from standard input",
+                readers.text,
+            ),
+            Parameter(
+                "model",
+                f"models:/{MODEL_NAME}@{CHAMPION}",
+                "MLflow address of the model",
+                readers.filled("an MLflow address"),
+            ),
+            Parameter(
+                "format",
+                "table",
+                "how answers are printed: table, csv or jsonl",
+                readers.one_of("table", "csv", "jsonl"),
+            ),
+            Parameter(
+                "copy_to",
+                "",
+                "folder into which photos are copied, one folder a label, and one of unsure ones",
+                readers.text,
             ),
         ),
     ),

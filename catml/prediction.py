@@ -1,52 +1,127 @@
-"""`catml predict`: photos through a registered model, a line each."""
+"""`catml predict`: photos through a registered model, a row each, as they come."""
 
-from collections.abc import Sequence
+import csv
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from tqdm import tqdm
 
 from catml import screen
+from catml.classifier import Photo
 from catml.errors import InputError
-from catml.photos.decode import DecodeError, open_upright, read_bytes
 from catml.photos.named import find
-from catml.registration import load_model
+from catml.registration import load_from
+
+STANDARD_INPUT = "-"
+UNSURE = "_unsure"  # no label: a label of that name would have to be a folder of photos
+FEW = 64  # so many rows are no long work
+Row = Mapping[str, Any]
 
 
-def show(photos: Sequence[str], model: str) -> None:
-    """Print label and probability of each photo.
+def show(photos: Sequence[str], model: str, layout: str, copy_to: str) -> None:
+    """Print a row a photo, as soon as it is answered.
 
     Args:
-        photos: paths of photos or folders; one text may name several, separated by commas.
+        photos: paths of photos or folders, patterns, or "-" for standard input; one text may name several, separated by
+            commas.
         model: MLflow address of the model.
+        layout: "table", "csv" or "jsonl".
+        copy_to: folder into which photos are copied, one folder a label; empty: none.
 
     Raises:
-        InputError: files that are missing or no photos; the others are answered all the same.
+        InputError: names that lead nowhere, and how many files are no photos; the others are answered all the same.
     """
-    paths, problems = find(photos)
-    good = []
-    for path in paths:
-        try:
-            open_upright(read_bytes(path))
-            good.append(path)
-        except DecodeError as reason:
-            problems.append(f"{path}: {reason}")
-    if good:
-        screen.say(table(good, load_model(model).predict(pd.DataFrame({"image": [str(path) for path in good]}))))
+    named, problems = _named(photos)
+    if copy_to and any(name == STANDARD_INPUT for name, _ in named):
+        raise InputError("copy_to: the photo on standard input has no name to be copied under. Give its file.")
+    broken = 0
+    if named:
+        labelled = load_from(model)
+        write = {"table": _table, "csv": _csv, "jsonl": _jsonl}[layout]
+        rows = _rows([name for name, _ in named], labelled.stream(photo for _, photo in named))
+        quiet = len(named) < FEW or sys.stdout.isatty()  # rows that appear show the progress themselves
+        with tqdm(rows, total=len(named), desc="predicting", unit="photo", disable=quiet) as seen:
+            for row in write(seen, [name for name, _ in named], labelled.description.labels):
+                broken += bool(row["problem"])
+                if copy_to and not row["problem"]:
+                    copy(Path(row["photo"]), Path(copy_to).expanduser() / (UNSURE if row["unsure"] else row["label"]))
+    if broken:
+        are = "is no photo" if broken == 1 else "are no photos"
+        problems.append(f"{broken} of {len(named)} files {are}: their rows say why.")
     if problems:
         raise InputError(problems)
 
 
-def table(paths: list[Path], predictions: pd.DataFrame) -> str:
-    """Return one line a photo."""
-    rows = [
-        [str(path), f"unsure, perhaps {label}" if unsure else label, screen.percent(probability)]
-        for path, label, probability, unsure in zip(
-            paths, predictions["label"], predictions["probability"], _unsure(predictions), strict=True
-        )
-    ]
-    return screen.table(["photo", "label", "probability"], rows, right=["probability"])
+def copy(photo: Path, folder: Path) -> None:
+    """Copy a photo into a folder. What is there already stays, and another photo of the same name gets a number."""
+    folder.mkdir(parents=True, exist_ok=True)
+    number, target = 1, folder / photo.name
+    while target.exists():
+        if target.read_bytes() == photo.read_bytes():
+            return
+        number += 1
+        target = folder / f"{photo.stem}-{number}{photo.suffix}"
+    shutil.copy2(photo, target)
 
 
-def _unsure(predictions: pd.DataFrame) -> Sequence[bool]:
-    # A model that was registered by an older catml is never unsure.
-    return predictions["unsure"].tolist() if "unsure" in predictions else [False] * len(predictions)
+def _named(photos: Sequence[str]) -> tuple[list[tuple[str, Photo]], list[str]]:
+    """Return photos with their names, and what is wrong with the names."""
+    names = [name for name in photos if name != STANDARD_INPUT]
+    named: list[tuple[str, Photo]] = []
+    if len(names) < len(photos):
+        given = sys.stdin.buffer.read()
+        try:
+            lines = given.decode().replace("\0", "\n").splitlines()
+            names += [name for line in lines if (name := line.strip())]
+        except UnicodeDecodeError:  # no list of names, so a photo
+            named.append((STANDARD_INPUT, given))
+    paths, problems = find(names)
+    return [*((str(path), path) for path in paths), *named], problems
+
+
+def _rows(names: Sequence[str], answers: Iterator[pd.DataFrame]) -> Iterator[Row]:
+    """Yield one row a photo: `photo`, and the columns of `Classifier.stream`."""
+    rest = iter(names)
+    for batch in answers:
+        for row in batch.to_dict("records"):
+            yield {"photo": next(rest), **{str(name): value for name, value in row.items()}}
+
+
+def _table(rows: Iterable[Row], names: Sequence[str], labels: Sequence[str]) -> Iterator[Row]:
+    """Print aligned columns; widths are known before the first row is."""
+    wide = max(map(len, ["photo", *names]))
+    label_wide = max(len(f"unsure, perhaps {label}") for label in labels)
+    screen.say(f"  {'photo':<{wide}}  {'label':<{label_wide}}  probability")
+    for row in rows:
+        if row["problem"]:
+            screen.say(f"  {row['photo']:<{wide}}  no photo: {row['problem']}")
+        else:
+            label = f"unsure, perhaps {row['label']}" if row["unsure"] else row["label"]
+            probability = screen.percent(row["probability"])
+            screen.say(f"  {row['photo']:<{wide}}  {label:<{label_wide}}  {probability:>11}")
+        yield row
+
+
+def _csv(rows: Iterable[Row], names: Sequence[str], labels: Sequence[str]) -> Iterator[Row]:
+    columns = ["photo", "label", "probability", "unsure", *(f"probability_{label}" for label in labels), "problem"]
+    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow(row if not row["problem"] else {"photo": row["photo"], "problem": row["problem"]})
+        yield row
+
+
+def _jsonl(rows: Iterable[Row], names: Sequence[str], labels: Sequence[str]) -> Iterator[Row]:
+    for row in rows:
+        if row["problem"]:
+            said: dict[str, object] = {"photo": row["photo"], "problem": row["problem"]}
+        else:
+            said = {name: row[name] for name in ("photo", "label", "probability", "unsure")}
+            said["probabilities"] = {label: row[f"probability_{label}"] for label in labels}
+        screen.say(json.dumps(said, ensure_ascii=False))
+        yield row

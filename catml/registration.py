@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import mlflow
 from mlflow.models import ModelSignature
@@ -99,15 +98,15 @@ def load_classifier(name: str, number: int) -> Classifier:
         ) from None
 
 
-def load_model(uri: str) -> Any:
-    """Load a logged or registered model; `predict` takes a data frame with the column `image`.
+def load_from(uri: str) -> Classifier:
+    """Load the classifier that was logged or registered under an address of MLflow.
 
     Raises:
         InputError: there is none under that address.
     """
     try:
-        return mlflow.pyfunc.load_model(uri)
-    except (mlflow.MlflowException, OSError) as error:
+        return load(Path(mlflow.artifacts.download_artifacts(f"{uri.rstrip('/')}/artifacts/classifier")))
+    except (mlflow.MlflowException, OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"model: nothing can be loaded from '{uri}' in {mlflow.get_tracking_uri()} "
             f"({str(error).splitlines()[0]}). 'catml train' registers one."

@@ -46,6 +46,8 @@ VALUES = {
     "epochs": ("3", 3),
     "size": ("64", 64),
     "model": ("models:/other/3", "models:/other/3"),
+    "format": ("jsonl", "jsonl"),
+    "copy_to": ("/sorted photos", "/sorted photos"),
 }
 
 

@@ -1,5 +1,6 @@
-"""Photos that are named one by one, or by the folders they lie in; they need no labels."""
+"""Photos that are named one by one, by a pattern, or by the folders they lie in; they need no labels."""
 
+import glob
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,12 @@ def find(photos: Sequence[str]) -> tuple[list[Path], list[str]]:
             paths += inside
         elif path.exists():
             paths.append(path)
+        elif glob.has_magic(part):
+            # For a pattern that no shell has read: in a parameter of `mlflow run`, or more than a command line holds.
+            matching = map(Path, glob.glob(str(path), recursive=True))  # noqa: PTH207, those need a folder to begin in
+            found = sorted(file for file in matching if file.is_file())
+            problems += [] if found else [f"{path}: no file matches."]
+            paths += found
         else:
             problems.append(f"{path}: no such file or folder.")
     return paths, problems

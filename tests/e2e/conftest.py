@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -59,16 +60,25 @@ def run(home: Path) -> Run:
     """Return a function that runs a command in a folder, and shows what it printed where it fails."""
 
     def run_command(
-        *command: str | Path, cwd: Path, code: int = 0, env: Mapping[str, str] | None = None, seconds: float = 600
+        *command: str | Path,
+        cwd: Path,
+        code: int = 0,
+        env: Mapping[str, str] | None = None,
+        seconds: float = 600,
+        given: bytes = b"",
     ) -> "subprocess.CompletedProcess[str]":
-        done = subprocess.run(
-            [str(word) for word in command],
-            cwd=cwd,
-            env=environment(home) | dict(env or {}),
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-        )
+        with tempfile.TemporaryFile() as standard_input:
+            standard_input.write(given)
+            standard_input.seek(0)
+            done = subprocess.run(
+                [str(word) for word in command],
+                cwd=cwd,
+                env=environment(home) | dict(env or {}),
+                stdin=standard_input,
+                capture_output=True,
+                text=True,
+                timeout=seconds,
+            )
         assert done.returncode == code, f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 

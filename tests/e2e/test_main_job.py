@@ -1,5 +1,7 @@
 """The main job by its real commands: photos in, a registered classifier out, the same answers everywhere."""
 
+import csv
+import io
 import json
 import math
 import shutil
@@ -201,9 +203,45 @@ def test_missing_and_broken_photos_are_named_and_the_others_answered(
         code=2,
     )
     assert "yellow" in done.stdout.splitlines()[1]
-    assert f"catml: {broken}: can't be decoded" in done.stderr
+    assert f"{broken}" in done.stdout.splitlines()[2]
+    assert "no photo: can't be decoded" in done.stdout.splitlines()[2]
+    assert "catml: 1 of 2 files is no photo: their rows say why." in done.stderr
     assert "catml: nowhere.jpg: no such file or folder." in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_folder_is_sorted_into_labels(trained: str, project: Path, colours: Path, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no photo")
+    given = f"{tmp_path}/*.jpg,{colours}"
+    copies = tmp_path / "copies"
+    done = run(
+        *("catml", "predict", "--photos", given, "--format", "csv", "--copy-to", copies),
+        *("--model", "models:/colours@champion"),
+        cwd=project,
+        code=2,
+    )
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert rows[0]["problem"] == "not an image of a known format"
+    assert "predicting: 100%" in done.stderr
+    assert {row["photo"] for row in rows[1:]} == {str(photo) for photo in colours.rglob("*.jpg")}
+    sorted_into = {file.parent.name: 0 for file in copies.rglob("*.jpg")}
+    for row in rows[1:]:
+        folder = copies / ("_unsure" if row["unsure"] == "True" else row["label"])
+        assert any(file.read_bytes() == Path(row["photo"]).read_bytes() for file in folder.iterdir())
+    assert set(COLOURS) <= set(sorted_into) <= {*COLOURS, "_unsure"}
+
+
+def test_a_photo_and_names_of_photos_on_standard_input(trained: str, project: Path, colours: Path, run: Run) -> None:
+    photos = [colours / label / "002.jpg" for label in COLOURS]
+    model = ("--model", "models:/colours@champion", "--format", "jsonl")
+    names = "\n".join(map(str, photos)).encode()
+    lines = run("catml", "predict", "-", *model, cwd=project, given=names).stdout.splitlines()
+    assert [json.loads(line)["label"] for line in lines] == list(COLOURS)
+    alone = run("catml", "predict", "-", *model, cwd=project, given=photos[1].read_bytes()).stdout
+    answer, among = json.loads(alone), json.loads(lines[1])
+    assert answer.pop("photo") == "-"
+    assert answer["label"] == among["label"]
+    assert answer["probabilities"] == pytest.approx(among["probabilities"], abs=1e-5)
 
 
 def test_a_model_that_is_not_there(project: Path, colours: Path, run: Run) -> None:

@@ -62,3 +62,12 @@ def test_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     touch(tmp_path / "photos" / "a.jpg")
     assert find(["~/photos/a.jpg", "~/photos"]) == ([Path(tmp_path, "photos", "a.jpg")] * 2, [])
+
+
+def test_patterns_that_no_shell_has_read(tmp_path):
+    touch(tmp_path / "b.jpg", tmp_path / "a.jpg", tmp_path / "in" / "deep" / "c.jpg", tmp_path / "[1].jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    assert find([f"{tmp_path}/?.jpg"]) == ([tmp_path / "a.jpg", tmp_path / "b.jpg"], [])
+    assert find([f"{tmp_path}/**/c.*"]) == ([tmp_path / "in" / "deep" / "c.jpg"], [])
+    assert find([str(tmp_path / "[1].jpg")]) == ([tmp_path / "[1].jpg"], [])  # a name, since there is such a file
+    assert find([f"{tmp_path}/*.gif"]) == ([], [f"{tmp_path}/*.gif: no file matches."])
