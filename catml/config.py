@@ -168,9 +168,14 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
             _SEED,
             _TEST_FRACTION,
             Parameter(
-                "epochs", "20", "how many epochs each network is trained for; the best one counts", _whole(1, 1000)
+                "epochs",
+                "20",
+                "how many epochs each network is trained for; the best one counts",
+                readers.whole(1, 1000),
             ),
-            Parameter("size", "299", "side, in pixels, of the squares the photos are squashed to", _whole(8, 1024)),
+            Parameter(
+                "size", "299", "side, in pixels, of the squares the photos are squashed to", readers.whole(8, 1024)
+            ),
         ),
     ),
     "predict": (
