@@ -1,0 +1,1 @@
+"""Whether learning from augmented views pays."""
