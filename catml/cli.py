@@ -1,9 +1,11 @@
 """The commands, which are also the entry points of MLproject."""
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from catml import __version__, config, quiet, screen
@@ -17,7 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
     try:
         command, values, problems = parse(sys.argv[1:] if arguments is None else arguments)
-        {"check": _check, "extract": _extract, "train": _train, "predict": _predict}[command](values, problems)
+        {"check": _check, "extract": _extract, "train": _train, "predict": _predict, "talk": _talk}[command](
+            values, problems
+        )
     except CatmlError as error:
         screen.complain(error.problems if isinstance(error, InputError) else [str(error)])
         return error.exit_code
@@ -83,7 +87,8 @@ def _parser() -> argparse.ArgumentParser:
             # Extra parameters of `mlflow run` arrive with the underscore they are declared with.
             spellings = dict.fromkeys((f"--{parameter.name.replace('_', '-')}", f"--{parameter.name}"))
             text = (parameter.help + default).replace("%", "%%")  # argparse would fill something in
-            command.add_argument(*spellings, dest=parameter.name, metavar="…", help=text)
+            bare: dict[str, Any] = {"nargs": "?", "const": "true"} if parameter.is_flag else {}
+            command.add_argument(*spellings, dest=parameter.name, metavar="…", help=text, **bare)
     return parser
 
 
@@ -148,3 +153,13 @@ def _predict(values: dict[str, Any], problems: list[str]) -> None:
     from catml import prediction
 
     prediction.show(values["photos"], values["model"])
+
+
+def _talk(values: dict[str, Any], problems: list[str]) -> None:
+    project = Path(__file__).resolve().parents[1]
+    if not (project / "experiments" / "talk" / "__init__.py").is_file():
+        raise InputError([*problems, "talk: an experiment of catml's repository, not installed; run it in a clone."])
+    # The `catml` script has its own folder on the path, and another project's `experiments` may be there.
+    sys.path.insert(0, str(project))
+    quiet.settle()
+    importlib.import_module("experiments.talk.run").show(values, problems)

@@ -45,6 +45,11 @@ class Parameter:
     help: str
     read: Callable[[str], Any]
 
+    @property
+    def is_flag(self) -> bool:
+        """Whether its bare name means yes."""
+        return self.read is _yes_or_no
+
 
 def _gigabytes(text: str) -> float:
     try:
@@ -244,6 +249,18 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
             Parameter(
                 "model", f"models:/{MODEL_NAME}@{CHAMPION}", "MLflow address of the model", _filled("an MLflow address")
             ),
+        ),
+    ),
+    "talk": (
+        "the numbers of the talk catml grew out of: as published, reproduced, and corrected",
+        (
+            Parameter(
+                "bottlenecks", "", "folder of the talk's arrays and heads; empty: only say what is missing", _text
+            ),
+            Parameter("seeds", "20", "how many times each of the talk's fits is made anew", _whole(2, 1000)),
+            _SEED,
+            Parameter("quick", "false", "true: three seeds, half a minute", _yes_or_no),
+            Parameter("output", "data/talk", "folder for tables and pictures", _filled("a folder")),
         ),
     ),
 }

@@ -42,6 +42,10 @@ VALUES = {
     "min_accuracy": ("0.9", 0.9),
     "register_as": ("two cats", "two cats"),
     "model": ("models:/other/3", "models:/other/3"),
+    "bottlenecks": ("/his $HOME arrays", "/his $HOME arrays"),
+    "seeds": ("5", 5),
+    "quick": ("true", True),
+    "output": ("tables 'here'", "tables 'here'"),
 }
 
 
@@ -103,7 +107,7 @@ def test_every_parameter_reaches_the_code(name):
     assert values == expected
 
 
-@pytest.mark.parametrize("name", ["main", "train", "extract", "check"])
+@pytest.mark.parametrize("name", ["main", "train", "extract", "check", "talk"])
 def test_defaults_reach_the_code(name):
     command, values, problems = parse(command_line(PROJECT.get_entry_point(name), {}))
     assert problems == []
