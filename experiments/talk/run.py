@@ -90,6 +90,10 @@ def _announce(stored: author.Stored, seeds: int, quick: bool) -> None:
     screen.say(f"heads      {'; '.join(head.title for head in stored.heads.values()) or 'none'}")
     for line in stored.missing:
         screen.say(f"missing    {line}")
+    screen.say(
+        "missing    the photos, which the cells from scratch and augmented would take: the README of the GitHub "
+        f"repository {published.REPOSITORY} links to them"
+    )
     if not there and not stored.heads:
         screen.say(
             f"           clone the GitHub repository {published.REPOSITORY} and give its folder as `bottlenecks`"

@@ -37,6 +37,6 @@ def test_the_talks_numbers(shared: Path, run: Run, tmp_path: Path) -> None:
 
 def test_without_his_files(run: Run, tmp_path: Path) -> None:
     out = run("catml", "talk", cwd=tmp_path).stdout
-    assert "give the folder of its clone" not in out
+    assert "links to them" in out
     assert "clone the GitHub repository luiznonenmacher/cat-classification" in out
     assert "NASNetLarge, head 1             95.3 % [91.5, 99.1]" in out
