@@ -1,9 +1,11 @@
 """The commands, which are also the entry points of MLproject."""
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from catml import __version__, config, quiet, screen
@@ -16,7 +18,8 @@ OTHERS = {"mlflow", "sqlalchemy", "psycopg", "optuna", "requests", "urllib3", "p
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
     commands = {
-        "check": _check, "extract": _extract, "train": _train, "benchmark": _benchmark, "predict": _predict
+        "check": _check, "extract": _extract, "train": _train, "benchmark": _benchmark, "predict": _predict,
+        "talk": _talk,
     }  # fmt: skip
     command = ""
     try:
@@ -88,7 +91,8 @@ def _parser() -> argparse.ArgumentParser:
             # Extra parameters of `mlflow run` arrive with the underscore they are declared with.
             spellings = dict.fromkeys((f"--{parameter.name.replace('_', '-')}", f"--{parameter.name}"))
             text = (parameter.help + default).replace("%", "%%")  # argparse would fill something in
-            command.add_argument(*spellings, dest=parameter.name, metavar="…", help=text)
+            bare: dict[str, Any] = {"nargs": "?", "const": "true"} if parameter.is_flag else {}
+            command.add_argument(*spellings, dest=parameter.name, metavar="…", help=text, **bare)
     return parser
 
 
@@ -165,3 +169,13 @@ def _predict(values: dict[str, Any], problems: list[str]) -> None:
     from catml import prediction
 
     prediction.show(values["photos"], values["model"], values["format"], values["copy_to"])
+
+
+def _talk(values: dict[str, Any], problems: list[str]) -> None:
+    project = Path(__file__).resolve().parents[1]
+    if not (project / "experiments" / "talk" / "__init__.py").is_file():
+        raise InputError([*problems, "talk: an experiment of catml's repository, not installed; run it in a clone."])
+    # The `catml` script has its own folder on the path, and another project's `experiments` may be there.
+    sys.path.insert(0, str(project))
+    quiet.settle()
+    importlib.import_module("experiments.talk.run").show(values, problems)

@@ -45,6 +45,11 @@ class Parameter:
     help: str
     read: Callable[[str], Any]
 
+    @property
+    def is_flag(self) -> bool:
+        """Whether its bare name means yes."""
+        return self.read is readers.yes_or_no
+
 
 _PHOTOS = Parameter(
     "photos",
@@ -206,6 +211,21 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
                 "folder into which photos are copied, one folder a label, and one of unsure ones",
                 readers.text,
             ),
+        ),
+    ),
+    "talk": (
+        "the numbers of the talk catml grew out of: as published, reproduced, and corrected",
+        (
+            Parameter(
+                "bottlenecks",
+                "",
+                "folder of the talk's arrays and heads; empty: only say what is missing",
+                readers.text,
+            ),
+            Parameter("seeds", "20", "how many times each of the talk's fits is made anew", readers.whole(2, 1000)),
+            _SEED,
+            Parameter("quick", "false", "true: three seeds, half a minute", readers.yes_or_no),
+            Parameter("output", "data/talk", "folder for tables and pictures", readers.filled("a folder")),
         ),
     ),
 }

@@ -57,7 +57,7 @@ def test_unknown_command(tmp_path):
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == (
-        "catml: no command 'trian'. Did you mean 'train'? There are check, extract, train, benchmark, predict.\n"
+        "catml: no command 'trian'. Did you mean 'train'? There are check, extract, train, benchmark, predict, talk.\n"
     )
 
 
@@ -136,6 +136,32 @@ def test_abbreviations_are_not_guessed():
     assert parse(["train", "--trial", "3"])[2] == [
         f"train has no parameter 'trial'. Did you mean 'trials'? It has {TRAIN}."
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "quick"), [([], False), (["--quick"], True), (["--quick", "true"], True), (["--quick", "false"], False)]
+)
+def test_flag_by_its_bare_name(words, quick):
+    _, values, problems = parse(["talk", *words, "--seeds", "3"])
+    assert problems == []
+    assert (values["quick"], values["seeds"]) == (quick, 3)
+
+
+def test_talk_says_everything_wrong_at_once(elsewhere, capsys):
+    (elsewhere / "file").touch()
+    assert main(["talk", "--bottlenecks", "nowhere", "--seeds", "1", "--output", "file"]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "catml: seeds: expected a whole number from 2, got '1'.",
+        f"catml: bottlenecks: there is no folder 'nowhere' (looked in {elsewhere}).",
+        "catml: output: 'file' is a file; expected a folder, made where there is none.",
+    ]
+    assert not (elsewhere / "mlflow.db").exists()
+
+
+def test_talk_outside_a_clone(elsewhere, monkeypatch, capsys):
+    monkeypatch.setattr("catml.cli.__file__", str(elsewhere / "catml" / "cli.py"))
+    assert main(["talk"]) == 2
+    assert "run it in a clone" in capsys.readouterr().err
 
 
 def test_option_without_its_value():

@@ -48,6 +48,10 @@ VALUES = {
     "model": ("models:/other/3", "models:/other/3"),
     "format": ("jsonl", "jsonl"),
     "copy_to": ("/sorted photos", "/sorted photos"),
+    "bottlenecks": ("/his $HOME arrays", "/his $HOME arrays"),
+    "seeds": ("5", 5),
+    "quick": ("true", True),
+    "output": ("tables 'here'", "tables 'here'"),
 }
 
 
@@ -109,7 +113,7 @@ def test_every_parameter_reaches_the_code(name):
     assert values == expected
 
 
-@pytest.mark.parametrize("name", ["main", "train", "extract", "check", "benchmark"])
+@pytest.mark.parametrize("name", ["main", "train", "extract", "check", "benchmark", "talk"])
 def test_defaults_reach_the_code(name):
     command, values, problems = parse(command_line(PROJECT.get_entry_point(name), {}))
     assert problems == []
