@@ -117,7 +117,7 @@ def repeat(features: Floats, of: Talk, head: Head, mistakes: Mistakes, seeds: in
         for split, ((learn, held_out, _), (training, validation)) in enumerate(zip(sides, of.parts, strict=True))
     ]
     output = "relu" if mistakes.relu_output else "sigmoid"
-    fits = as_published.train(tasks, as_published.Recipe(head.hidden, head.dropout, output))
+    fits = as_published.train(tasks, as_published.Recipe((head.hidden,) if head.hidden else (), head.dropout, output))
     right = np.empty((seeds, len(sides)))
     for split, (_, _, test) in enumerate(sides):
         weights = [weight[split :: len(sides)] for weight in fits.checkpoint]

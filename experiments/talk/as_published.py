@@ -29,9 +29,9 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Recipe:
-    """A head: `hidden` ReLU units (0: none), the share of them dropped while training, and "relu" or "sigmoid"."""
+    """A head: units of its hidden ReLU layers, the share of each dropped while training, and "relu" or "sigmoid"."""
 
-    hidden: int
+    hidden: tuple[int, ...]
     dropout: float
     output: str
 
@@ -86,10 +86,10 @@ def stream(seed: Sequence[int], use: int) -> np.random.Generator:
     return np.random.default_rng([*seed, use])
 
 
-def initial(seed: Sequence[int], width: int, hidden: int) -> list[Floats]:
+def initial(seed: Sequence[int], width: int, hidden: Sequence[int]) -> list[Floats]:
     """Return a fit's first kernels, glorot_uniform (Glorot & Bengio 2010), each followed by its bias of zeros."""
     generator = stream(seed, WEIGHTS)
-    sizes = [width, hidden, 1] if hidden else [width, 1]
+    sizes = [width, *hidden, 1]
     weights: list[Floats] = []
     for rows, units in pairwise(sizes):
         limit = np.sqrt(6 / (rows + units))
@@ -177,21 +177,25 @@ def _gradients(
     weights: Sequence[Floats], photos: Floats, labels: Floats, recipe: Recipe, droppers: Sequence[np.random.Generator]
 ) -> list[Floats]:
     """Return the gradient of each fit's mean loss over a batch, in the order of the weights."""
-    below: Floats = photos
-    if recipe.hidden:
-        before = photos @ weights[0] + weights[1]
-        below = np.maximum(before, 0)
+    layers: list[Floats] = [photos]  # what goes into each layer
+    factors: list[Floats] = []  # by which gradients pass back through ReLU and dropout
+    for kernel, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
+        before = layers[-1] @ kernel + bias
+        after = np.maximum(before, 0)
         factor = (before > 0).astype(np.float32)
         if recipe.dropout:
             drawn = np.stack([dropper.random(before.shape[1:], np.float32) for dropper in droppers])
             kept = (drawn >= recipe.dropout).astype(np.float32) / np.float32(1 - recipe.dropout)
-            below, factor = below * kept, factor * kept
-    logits = (below @ weights[-2] + weights[-1])[..., 0]
-    by_logit = _by_logit(logits, labels, recipe.output)[..., None]
-    found = [below.swapaxes(1, 2) @ by_logit, by_logit.sum(axis=1, keepdims=True)]
-    if recipe.hidden:
-        by_hidden = by_logit * weights[2].swapaxes(1, 2) * factor
-        found = [photos.swapaxes(1, 2) @ by_hidden, by_hidden.sum(axis=1, keepdims=True), *found]
+            after, factor = after * kept, factor * kept
+        layers.append(after)
+        factors.append(factor)
+    logits = (layers[-1] @ weights[-2] + weights[-1])[..., 0]
+    back: Floats = _by_logit(logits, labels, recipe.output)[..., None]
+    found: list[Floats] = []
+    for number in reversed(range(len(layers))):
+        found = [layers[number].swapaxes(1, 2) @ back, back.sum(axis=1, keepdims=True), *found]
+        if number:
+            back = (back @ weights[2 * number].swapaxes(1, 2)) * factors[number - 1]
     return found
 
 

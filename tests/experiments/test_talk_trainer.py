@@ -28,7 +28,7 @@ def keras_2_loss(truth, said):
 
 def by_keras(task, recipe, epochs):
     """Train the same head from the same weights on the same batches; return weights and validation loss an epoch."""
-    dense = [keras.layers.Dense(recipe.hidden, "relu")] if recipe.hidden else []
+    dense = [keras.layers.Dense(units, "relu") for units in recipe.hidden]
     model = keras.Sequential([*dense, keras.layers.Dense(1, recipe.output)])
     model.build((None, task.inputs.shape[1]))
     model.set_weights([np.squeeze(w, 0) if len(w) == 1 else w for w in initial(task.seed, 12, recipe.hidden)])
@@ -45,7 +45,17 @@ def by_keras(task, recipe, epochs):
     return weights, losses
 
 
-@pytest.mark.parametrize("recipe", [Recipe(0, 0, "relu"), Recipe(10, 0, "relu"), Recipe(10, 0, "sigmoid")], ids=str)
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe((), 0, "relu"),
+        Recipe((10,), 0, "relu"),
+        Recipe((10,), 0, "sigmoid"),
+        Recipe((9, 7), 0, "relu"),
+        Recipe((9, 7), 0, "sigmoid"),
+    ],
+    ids=str,
+)
 def test_a_fit_is_kerass(recipe):
     tasks = [made_up(seed) for seed in (3, 4)]
     fits = train(tasks, recipe, EPOCHS)
@@ -62,12 +72,12 @@ def test_a_fit_is_kerass(recipe):
 
 def test_outputs_outside_the_clip_teach_nothing():
     task = made_up(5)
-    said = outputs(initial(task.seed, 12, 0), task.inputs, "relu")
+    said = outputs(initial(task.seed, 12, ()), task.inputs, "relu")
     assert (said == 0).any()
     assert (said > 1).any()
     kept = (said > 0) & (said <= 1)
-    weights = [weight[None] for weight in initial(task.seed, 12, 0)]
-    recipe = Recipe(0, 0, "relu")
+    weights = [weight[None] for weight in initial(task.seed, 12, ())]
+    recipe = Recipe((), 0, "relu")
     labels = task.labels.astype(np.float32)
     every, _ = as_published._gradients(weights, task.inputs[None], labels[None], recipe, [])
     inside, _ = as_published._gradients(weights, task.inputs[None, kept], labels[None, kept], recipe, [])
@@ -75,7 +85,7 @@ def test_outputs_outside_the_clip_teach_nothing():
 
 
 def test_a_fit_does_not_depend_on_the_others():
-    recipe = Recipe(10, 0.2, "relu")
+    recipe = Recipe((10,), 0.2, "relu")
     tasks = [made_up(seed) for seed in range(6)]
     together = train(tasks, recipe, 3)
     alone = train(tasks[5:], recipe, 3)
@@ -87,7 +97,7 @@ def test_dropout_leaves_its_share_out():
     task = made_up(1)
     weights = [np.ones((1, 12, 400), np.float32), np.full((1, 1, 400), 99, np.float32)]
     weights += [np.full((1, 400, 1), 1e-5, np.float32), np.zeros((1, 1, 1), np.float32)]
-    recipe = Recipe(400, 0.2, "relu")
+    recipe = Recipe((400,), 0.2, "relu")
     found = as_published._gradients(
         weights, task.inputs[None, :1], np.ones((1, 1), np.float32), recipe, [stream((1,), as_published.DROPOUT)]
     )
