@@ -138,7 +138,7 @@ def fit(
     validation: list[float] = []
     weights, held_out = network.get_weights(), np.empty((0, 0), np.float32)
     for _ in range(epochs):
-        history = network.fit(_batches(pixels, generator.permutation(learn), labels), shuffle=False, verbose=0)
+        history = network.fit(batches(pixels, generator.permutation(learn), labels), shuffle=False, verbose=0)
         training.append(float(history.history["loss"][0]))
         said = answer(network, pixels, validate)
         loss = log_loss(said, labels[validate])
@@ -152,11 +152,11 @@ def fit(
 
 def answer(network: "keras.Model", pixels: Pixels, rows: Rows) -> NDArray[np.float32]:
     """Return the probabilities (len(rows), classes) that a network gives to photos."""
-    said: NDArray[np.float32] = network.predict(_batches(pixels, rows), verbose=0)
+    said: NDArray[np.float32] = network.predict(batches(pixels, rows), verbose=0)
     return said
 
 
-def _batches(pixels: Pixels, rows: Sequence[int] | Rows, labels: Labels | None = None) -> Any:
+def batches(pixels: Pixels, rows: Sequence[int] | Rows, labels: Labels | None = None) -> Any:
     """Return photos in batches, with their labels where they are given; the next ones are read while one computes."""
     import tensorflow as tf
 

@@ -117,7 +117,7 @@ def repeat(features: Floats, of: Talk, head: Head, mistakes: Mistakes, seeds: in
         for split, ((learn, held_out, _), (training, validation)) in enumerate(zip(sides, of.parts, strict=True))
     ]
     output = "relu" if mistakes.relu_output else "sigmoid"
-    fits = as_published.train(tasks, as_published.Recipe((head.hidden,) if head.hidden else (), head.dropout, output))
+    fits = as_published.train(tasks, as_published.Recipe(head.hidden, head.dropout, output))
     right = np.empty((seeds, len(sides)))
     for split, (_, _, test) in enumerate(sides):
         weights = [weight[split :: len(sides)] for weight in fits.checkpoint]
@@ -210,7 +210,7 @@ def _unrepeated() -> Iterable[ValidationRow]:
     for step in (*published.BENCHMARKS, *published.AUGMENTED):
         if step.validation is None:
             continue
-        yield ValidationRow(step.key, step.title, of_one_split(step.validation), missing=NO_PHOTOS)
+        yield ValidationRow(step.key, step.title, of_one_split(step.validation, step.photos), missing=NO_PHOTOS)
 
 
 def _test(stored: Stored, spreads: Trainings, own: dict[str, Tested], tested: dict[str, Tested]) -> list[TestRow]:

@@ -30,9 +30,9 @@ def of_splits(accuracies: NDArray[np.floating] | tuple[float, ...]) -> Estimate:
     return Estimate(value, Interval(max(0.0, value - reach), min(1.0, value + reach)))
 
 
-def of_one_split(share: float) -> Estimate:
-    """Return the accuracy on one split of 51 photos with Wilson's interval."""
-    return Estimate(share, wilson(round(share * VALIDATION_PHOTOS), VALIDATION_PHOTOS))
+def of_one_split(share: float, photos: int = VALIDATION_PHOTOS) -> Estimate:
+    """Return an accuracy with Wilson's interval for so many photos, one split's."""
+    return Estimate(share, wilson(round(share * photos), photos))
 
 
 @dataclass(frozen=True)
