@@ -150,7 +150,7 @@ def test_everything_wrong_is_said_at_once(elsewhere, capsys):
         "catml: trials: expected a whole number from 1, got '0'.",
         "catml: weights: no backbone 'lite'.",
         "catml: backbones: no 'xeption'. Did you mean 'xception'? There are nasnetlarge, inceptionresnetv2, xception, "
-        "efficientnet-lite2, efficientnet-lite0.",
+        "efficientnet-lite2, efficientnet-lite0, and 37 more: 'catml backbones --all' shows them.",
         f"catml: photos: there is no folder or table 'nowhere' (looked in {elsewhere}; an absolute path is always "
         "understood).",
     ]
