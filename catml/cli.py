@@ -17,7 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
     try:
         command, values, problems = parse(sys.argv[1:] if arguments is None else arguments)
-        {"check": _check, "extract": _extract, "train": _train, "predict": _predict}[command](values, problems)
+        run = {"check": _check, "extract": _extract, "train": _train, "predict": _predict, "backbones": _backbones}
+        run[command](values, problems)
     except CatmlError as error:
         screen.complain(error.problems if isinstance(error, InputError) else [str(error)])
         return error.exit_code
@@ -83,7 +84,8 @@ def _parser() -> argparse.ArgumentParser:
             # Extra parameters of `mlflow run` arrive with the underscore they are declared with.
             spellings = dict.fromkeys((f"--{parameter.name.replace('_', '-')}", f"--{parameter.name}"))
             text = (parameter.help + default).replace("%", "%%")  # argparse would fill something in
-            command.add_argument(*spellings, dest=parameter.name, metavar="…", help=text)
+            alone: dict[str, Any] = {"nargs": "?", "const": "true"} if parameter.is_flag else {}
+            command.add_argument(*spellings, dest=parameter.name, metavar="…", help=text, **alone)
     return parser
 
 
@@ -148,3 +150,9 @@ def _predict(values: dict[str, Any], problems: list[str]) -> None:
     from catml import prediction
 
     prediction.show(values["photos"], values["model"])
+
+
+def _backbones(values: dict[str, Any], problems: list[str]) -> None:
+    from catml import choice
+
+    choice.show(values, problems)

@@ -8,7 +8,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,11 @@ class Parameter:
     default: str
     help: str
     read: Callable[[str], Any]
+
+    @property
+    def is_flag(self) -> bool:
+        """True if the name alone, without a value, means yes."""
+        return self.read is _yes_or_no
 
 
 def _gigabytes(text: str) -> float:
@@ -244,6 +249,15 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
             Parameter(
                 "model", f"models:/{MODEL_NAME}@{CHAMPION}", "MLflow address of the model", _filled("an MLflow address")
             ),
+        ),
+    ),
+    "backbones": (
+        "show the backbones there are, what is known of them, and how fast they are here",
+        (
+            replace(_BACKBONES, help="names separated by commas; 'auto' shows the usual ones and all that are here"),
+            _WEIGHTS,
+            Parameter("all", "false", "show every backbone there is", _yes_or_no),
+            Parameter("measure", "true", "measure those whose weights are here, and those named", _yes_or_no),
         ),
     ),
 }

@@ -57,7 +57,7 @@ def test_unknown_command(tmp_path):
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == (
-        "catml: no command 'trian'. Did you mean 'train'? There are check, extract, train, predict.\n"
+        "catml: no command 'trian'. Did you mean 'train'? There are check, extract, train, predict, backbones.\n"
     )
 
 
@@ -133,6 +133,17 @@ def test_abbreviations_are_not_guessed():
     assert parse(["train", "--trial", "3"])[2] == [
         f"train has no parameter 'trial'. Did you mean 'trials'? It has {TRAIN}."
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [(["--mirrored"], True), (["--mirrored", "false"], False), (["--mirrored=no"], False), ([], False)],
+)
+def test_yes_needs_no_value(words, value):
+    _, values, problems = parse(["train", *words, "--trials", "5"])
+    assert problems == []
+    assert (values["mirrored"], values["trials"]) == (value, 5)
+    assert parse(["extract", "--mirrored", "left"])[2] == ["mirrored: expected true or false, got 'left'."]
 
 
 def test_option_without_its_value():

@@ -35,7 +35,7 @@ def test_defaults():
     assert config.read_parameters("train", {}) == (DEFAULTS, [])
 
 
-@pytest.mark.parametrize("command", ["check", "train", "extract"])
+@pytest.mark.parametrize("command", ["check", "train", "extract", "backbones"])
 def test_every_default_is_accepted(command):
     values, problems = config.read_parameters(command, {})
     assert problems == []

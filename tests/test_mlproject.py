@@ -42,6 +42,8 @@ VALUES = {
     "min_accuracy": ("0.9", 0.9),
     "register_as": ("two cats", "two cats"),
     "model": ("models:/other/3", "models:/other/3"),
+    "all": ("true", True),
+    "measure": ("false", False),
 }
 
 
@@ -103,7 +105,7 @@ def test_every_parameter_reaches_the_code(name):
     assert values == expected
 
 
-@pytest.mark.parametrize("name", ["main", "train", "extract", "check"])
+@pytest.mark.parametrize("name", ["main", "train", "extract", "check", "backbones"])
 def test_defaults_reach_the_code(name):
     command, values, problems = parse(command_line(PROJECT.get_entry_point(name), {}))
     assert problems == []
