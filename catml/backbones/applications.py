@@ -3,7 +3,8 @@
 Their facts stand in applications.csv, most accurate first. Accuracies are those of Keras's own table, or, of
 MobileNetV3, of its docstring; an empty field is a figure that nobody publishes. Addresses stand in Keras alone:
 `module` (of keras.src.applications) and `constant` say where. Licences are those of the repositories that the weights
-come from. Seconds a photo were measured on two cores, in the batches of extract.py.
+come from. Seconds a photo were measured on two cores in the batches of extract.py, beside Xception, and are in
+proportion to the registry's figure for that: rough, and for estimates only.
 """
 
 import csv
