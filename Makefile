@@ -38,7 +38,7 @@ lock: $(VENV)/.catml-dev  ## Look for newer versions of everything and write the
 	$(BIN)/uv pip compile $(COMPILE) --extra gpu -c requirements.lock -o requirements-gpu.lock
 
 clean:  ## Remove the environment and everything made in data/, but no runs and no models
-	rm -rf .venv .venv-gpu data/features data/photos data/sample data/studies
+	rm -rf .venv .venv-gpu data/features data/photos data/sample data/speed.json data/studies
 
 COMPILE = pyproject.toml --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate
 

@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
     commands = {
         "check": _check, "extract": _extract, "train": _train, "benchmark": _benchmark, "predict": _predict,
-        "talk": _talk,
+        "talk": _talk, "backbones": _backbones,
     }  # fmt: skip
     command = ""
     try:
@@ -179,3 +179,9 @@ def _talk(values: dict[str, Any], problems: list[str]) -> None:
     sys.path.insert(0, str(project))
     quiet.settle()
     importlib.import_module("experiments.talk.run").show(values, problems)
+
+
+def _backbones(values: dict[str, Any], problems: list[str]) -> None:
+    from catml import choice
+
+    choice.show(values, problems)

@@ -6,7 +6,7 @@ command line, checks what `mlflow run` passes on (MLflow checks no types), and i
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +234,15 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
             _SEED,
             Parameter("quick", "false", "three seeds, stored arrays only: half a minute", readers.yes_or_no),
             Parameter("output", "data/talk", "folder for tables and pictures", readers.filled("a folder")),
+        ),
+    ),
+    "backbones": (
+        "show the backbones there are, what is known of them, and how fast they are here",
+        (
+            replace(_BACKBONES, help="names separated by commas; 'auto' shows the usual ones and all that are here"),
+            _WEIGHTS,
+            Parameter("all", "false", "show every backbone there is", readers.yes_or_no),
+            Parameter("measure", "true", "measure those whose weights are here, and those named", readers.yes_or_no),
         ),
     ),
 }

@@ -1,7 +1,7 @@
 """The few exceptions, and the wording they share."""
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 
 
 class CatmlError(Exception):
@@ -23,7 +23,12 @@ class InputError(CatmlError):
         super().__init__("\n".join(self.problems))
 
 
-def did_you_mean(word: str, choices: Iterable[str]) -> str:
-    """Return " Did you mean 'x'?" for the choice nearest to `word`, or an empty string where none is near."""
-    near = get_close_matches(word.lower(), list(choices), n=1, cutoff=0.5)
-    return f" Did you mean '{near[0]}'?" if near else ""
+def did_you_mean(word: str, choices: Iterable[str], most: int = 1) -> str:
+    """Return " Did you mean 'x'?" for the choice nearest to `word`, or an empty string where none is near.
+
+    With `most` above 1, others that are about as near are named too: " Did you mean 'x', 'y' or 'z'?".
+    """
+    near = get_close_matches(word.lower(), list(choices), n=most, cutoff=0.5)
+    alike = [SequenceMatcher(None, choice, word.lower()).ratio() for choice in near]
+    quoted = [f"'{choice}'" for choice, ratio in zip(near, alike, strict=True) if ratio > alike[0] - 0.1]
+    return f" Did you mean {' or '.join(filter(None, [', '.join(quoted[:-1]), quoted[-1]]))}?" if quoted else ""

@@ -105,7 +105,8 @@ def find(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
     if problems:
         raise InputError(problems)
     auto = tuple(backbones or ()) == (config.AUTO,)
-    left_out = [backbone for backbone in map(registry.get, registry.names()) if auto and backbone not in chosen]
+    others = [backbone for backbone in map(registry.get, registry.names()) if auto and backbone not in chosen]
+    left_out = [backbone for backbone in others if backbone.name in registry.usual() or weights.damaged(backbone)]
     names = [source.backbone.name for source in sources] if auto else backbones or ()
     return Found(checked, tuple(sources), tuple(left_out), {name: tuple(name.split("+")) for name in names})
 
@@ -269,7 +270,7 @@ def _choose(names: Sequence[str], given: Mapping[str, str]) -> dict[Backbone, We
             if name not in together
         ]
     if not problems and not chosen:
-        ways = "; ".join(f"{name}: {weights.how_to_get(registry.get(name))}" for name in registry.names())
+        ways = "; ".join(f"{name}: {weights.how_to_get(registry.get(name))}" for name in registry.usual())
         problems = [f"backbones: no weights on this machine. {ways}"]
     if problems:
         raise InputError(problems)

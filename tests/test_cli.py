@@ -57,7 +57,8 @@ def test_unknown_command(tmp_path):
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == (
-        "catml: no command 'trian'. Did you mean 'train'? There are check, extract, train, benchmark, predict, talk.\n"
+        "catml: no command 'trian'. Did you mean 'train'? "
+        "There are check, extract, train, benchmark, predict, talk, backbones.\n"
     )
 
 
@@ -139,12 +140,14 @@ def test_abbreviations_are_not_guessed():
 
 
 @pytest.mark.parametrize(
-    ("words", "quick"), [([], False), (["--quick"], True), (["--quick", "true"], True), (["--quick", "false"], False)]
+    ("words", "value"),
+    [(["--mirrored"], True), (["--mirrored", "false"], False), (["--mirrored=no"], False), ([], False)],
 )
-def test_flag_by_its_bare_name(words, quick):
-    _, values, problems = parse(["talk", *words, "--seeds", "3"])
+def test_yes_needs_no_value(words, value):
+    _, values, problems = parse(["train", *words, "--trials", "5"])
     assert problems == []
-    assert (values["quick"], values["seeds"]) == (quick, 3)
+    assert (values["mirrored"], values["trials"]) == (value, 5)
+    assert parse(["extract", "--mirrored", "left"])[2] == ["mirrored: expected true or false, got 'left'."]
 
 
 def test_talk_says_everything_wrong_at_once(elsewhere, capsys):
@@ -179,7 +182,7 @@ def test_everything_wrong_is_said_at_once(elsewhere, capsys):
         "catml: trials: expected a whole number from 1, got '0'.",
         "catml: weights: no backbone 'lite'.",
         "catml: backbones: no 'xeption'. Did you mean 'xception'? There are nasnetlarge, inceptionresnetv2, xception, "
-        "efficientnet-lite2, efficientnet-lite0.",
+        "efficientnet-lite2, efficientnet-lite0, and 37 more: 'catml backbones --all' shows them.",
         f"catml: photos: there is no folder or table 'nowhere' (looked in {elsewhere}; an absolute path is always "
         "understood).",
     ]

@@ -52,6 +52,8 @@ VALUES = {
     "seeds": ("5", 5),
     "quick": ("true", True),
     "output": ("tables 'here'", "tables 'here'"),
+    "all": ("true", True),
+    "measure": ("false", False),
 }
 
 
@@ -113,7 +115,7 @@ def test_every_parameter_reaches_the_code(name):
     assert values == expected
 
 
-@pytest.mark.parametrize("name", ["main", "train", "extract", "check", "benchmark", "talk"])
+@pytest.mark.parametrize("name", ["main", "train", "extract", "check", "benchmark", "talk", "backbones"])
 def test_defaults_reach_the_code(name):
     command, values, problems = parse(command_line(PROJECT.get_entry_point(name), {}))
     assert problems == []

@@ -28,7 +28,8 @@ def load_h5(network: "keras.Model", path: Path) -> None:
         # Keras tells the two kinds apart by the file's name alone, so it is shown the file under a fitting one.
         link = Path(folder, f"network{suffix}")
         link.symlink_to(path.resolve())
-        for variable in network.variables:
+        floats = [variable for variable in network.weights if "float" in variable.dtype]  # beside them, a counter
+        for variable in floats:
             variable.assign(np.full(variable.shape, np.nan, variable.dtype))
         try:
             with warnings.catch_warnings(action="ignore"):  # hundreds where a file doesn't fit; the check below counts
@@ -38,7 +39,7 @@ def load_h5(network: "keras.Model", path: Path) -> None:
                 f"{path}: doesn't fit {network.name}; expected its weights without top "
                 f"({network.count_params():,} parameters), found: {_shortened(error)}"
             ) from None
-    empty = [variable.path for variable in network.variables if not np.isfinite(variable.numpy()).all()]
+    empty = [variable.path for variable in floats if not np.isfinite(variable.numpy()).all()]
     if empty:
         raise InputError(
             f"{path}: has no values, or values that are not numbers, for {len(empty)} variables ({empty[0]})."

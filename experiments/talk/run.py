@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from catml import screen, tracking
+from catml import config, screen, tracking
 from catml.errors import InputError
 from catml.files import write_whole
 from experiments.talk import album, arrays, author, published
@@ -29,15 +29,17 @@ def show(values: dict[str, Any], problems: list[str]) -> None:
         stored = author.read(values.get("bottlenecks", ""))
     except InputError as error:
         problems = [*problems, *error.problems]
+    output = Path(values.get("output", ""))
+    if output.exists() and not output.is_dir():
+        problems = [*problems, f"output: '{output}' is a file; expected a folder, made where there is none."]
     folders = [] if values.get("quick") else _folders(values.get("photos", ""))
     for folder in folders:
+        if problems and folder == config.SAMPLE:
+            continue  # it is always in order: no need to draw it for a command that can't go on
         try:
             album.find(folder, values, published.AUGMENTED_VIEWS)
         except InputError as error:
             problems = [*problems, *(problem for problem in error.problems if problem not in problems)]
-    output = Path(values.get("output", ""))
-    if output.exists() and not output.is_dir():
-        problems = [*problems, f"output: '{output}' is a file; expected a folder, made where there is none."]
     if problems:
         raise InputError(problems)
     seeds = min(values["seeds"], QUICK_SEEDS) if values["quick"] else values["seeds"]

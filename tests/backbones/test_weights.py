@@ -42,7 +42,8 @@ def server(tmp_path, monkeypatch):
     threading.Thread(target=listening.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{listening.server_address[1]}/"
     monkeypatch.setattr("keras.src.applications.xception.WEIGHTS_PATH_NO_TOP", f"{address}file.h5")
-    monkeypatch.setattr("keras.src.applications.inception_resnet_v2.BASE_WEIGHT_URL", address)
+    for folder_of in ("inception_resnet_v2.BASE_WEIGHT_URL", "mobilenet_v2.BASE_WEIGHT_PATH"):
+        monkeypatch.setattr(f"keras.src.applications.{folder_of}", address)
     yield folder
     listening.shutdown()
     listening.server_close()
@@ -50,7 +51,7 @@ def server(tmp_path, monkeypatch):
 
 def expecting(content, name="xception"):
     backbone = registry.get(name)
-    return replace(backbone, source=replace(backbone.source, md5=hashlib.md5(content).hexdigest()))
+    return replace(backbone, source=replace(backbone.source, digest=hashlib.md5(content).hexdigest()))
 
 
 @pytest.mark.parametrize(("name", "served"), [("xception", "file.h5"), ("inceptionresnetv2", None)])
@@ -64,6 +65,23 @@ def test_download_lands_in_the_cache(name, served, cache, server):
     assert [path.name for path in cache.iterdir()] == [backbone.source.file]
     (server / (served or backbone.source.file)).unlink()
     assert weights.fetch(backbone) == weights.find(backbone) == found
+
+
+@pytest.mark.parametrize("digest", [hashlib.sha256(CONTENT).hexdigest(), ""], ids=["sha256", "unknown"])
+def test_application_with_another_digest_or_none(digest, cache, server):
+    mobile = registry.get("mobilenetv2")
+    assert mobile.source.digest == ""
+    backbone = replace(mobile, source=replace(mobile.source, digest=digest))
+    (server / mobile.source.file).write_bytes(CONTENT)
+    assert weights.find(backbone) is weights.damaged(backbone) is None
+    assert weights.fetch(backbone) == weights.find(backbone)
+    assert weights.find(backbone).sha256 == hashlib.sha256(CONTENT).hexdigest()
+    if digest:
+        (server / mobile.source.file).write_bytes(CONTENT[1:])
+        (cache / mobile.source.file).unlink()
+        with pytest.raises(InputError, match="mobilenetv2: the download of its weights failed"):
+            weights.fetch(backbone)
+        assert list(cache.iterdir()) == []
 
 
 def test_wrong_bytes_leave_nothing(cache, server):

@@ -76,7 +76,7 @@ def tiny():
         return keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Conv2D(12, 2, 2, activation="relu")])
 
     return Backbone(
-        "tiny", 16, 12, Preprocessing(127.5, 127.5), 0.1, 1, "none", 0.01, build, lambda network, path: None, None
+        "tiny", 16, 12, Preprocessing(127.5, 127.5), 0.1, None, 1, 1, "none", 0.01, build, lambda *_: None, None
     )
 
 
