@@ -3,6 +3,9 @@
 import csv
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from tests.e2e.conftest import Run
 
 
@@ -36,7 +39,46 @@ def test_the_talks_numbers(shared: Path, run: Run, tmp_path: Path) -> None:
 
 
 def test_without_his_files(run: Run, tmp_path: Path) -> None:
-    out = run("catml", "talk", cwd=tmp_path).stdout
+    out = run("catml", "talk", "--photos", "", cwd=tmp_path).stdout
     assert "links to them" in out
     assert "clone the GitHub repository luiznonenmacher/cat-classification" in out
     assert "NASNetLarge, head 1             95.3 % [91.5, 99.1]" in out
+
+
+def test_on_a_folder_of_photos(run: Run, tmp_path: Path) -> None:
+    """Two labels, told apart by colour and a little by shape; everything the talk did, on them."""
+    generator = np.random.default_rng(0)
+    for label, colour in (("cyan", (40, 200, 220)), ("red", (220, 60, 40))):
+        (tmp_path / "two" / label).mkdir(parents=True)
+        for number in range(24):
+            pixels = generator.normal(colour, 40, (40, 48, 3)).clip(0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "two" / label / f"{number}.png")
+    options = ("--photos", tmp_path / "two", "--backbones", "efficientnet-lite0", "--seeds", "2")
+    out = run("catml", "talk", *options, cwd=tmp_path).stdout
+    assert "two: from scratch, transfer learning, augmentation, by catml's own commands" in out
+    folder = tmp_path / "data" / "talk" / "two"
+    assert {file.name for file in folder.iterdir()} == {
+        "tables.md", "steps.csv", "rows.csv", "costs.csv", "last_slide.png"
+    }  # fmt: skip
+    steps = list(csv.DictReader((folder / "steps.csv").open()))
+    assert len(steps) == 3
+    assert steps[2]["step"].endswith("2 views")
+    assert {step["photos"] for step in steps} == {"10"}
+    rows = {row["step"]: row for row in csv.DictReader((folder / "rows.csv").open())}
+    assert len(rows) == 9
+    assert rows["efficientnet-lite0, head 1"]["corrected_right"] == "10"
+    costs = list(csv.DictReader((folder / "costs.csv").open()))
+    of = {(row["step"], row["off"]): float(row["validation"]) for row in costs}
+    augmented = "efficientnet-lite0, augmented, head 2"
+    assert of[augmented, "mixed_labels"] > of[augmented, ""]  # the labels themselves were wrong
+    assert of["efficientnet-lite0, its probabilities", ""] < 0.9
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    made = client.search_runs([client.get_experiment_by_name("catml").experiment_id], max_results=1000)
+    looks = {
+        (one.info.run_name, one.data.tags["test_evaluations"]) for one in made if "test_evaluations" in one.data.tags
+    }
+    assert looks == {("two benchmark", "1"), ("two 40 trials", "2"), ("two 40 trials", "3")}
+    assert "talk" in {one.info.run_name for one in made}
+    assert not client.search_registered_models()
