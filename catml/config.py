@@ -97,6 +97,9 @@ _AUGMENTATION = Parameter(
     readers.text,
 )
 _WEIGHTS = Parameter("weights", "", "weights files of your own: NAME=PATH, several separated by commas", readers.text)
+_SIZE = Parameter(
+    "size", "299", "side, in pixels, of the squares that networks from scratch see", readers.whole(8, 1024)
+)
 _SEED = Parameter("seed", "42", "everything random follows from it", readers.whole(0))
 
 COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
@@ -178,9 +181,7 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
                 "how many epochs each network is trained for; the best one counts",
                 readers.whole(1, 1000),
             ),
-            Parameter(
-                "size", "299", "side, in pixels, of the squares the photos are squashed to", readers.whole(8, 1024)
-            ),
+            _SIZE,
         ),
     ),
     "predict": (
@@ -230,6 +231,7 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
             ),
             _BACKBONES,
             _WEIGHTS,
+            _SIZE,
             Parameter("seeds", "40", "how many times each of the talk's fits is made anew", readers.whole(2, 1000)),
             _SEED,
             Parameter("quick", "false", "three seeds, stored arrays only: half a minute", readers.yes_or_no),

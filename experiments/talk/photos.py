@@ -101,8 +101,9 @@ def repeat(photos: str, values: Mapping[str, Any], seeds: int) -> Repeated:
     augmented, own_augmented = albums.find(photos, values, published.AUGMENTED_VIEWS)
     album = albums.open_album(augmented, own)
     seeds, seed = min(seeds, SEEDS), int(values["seed"])
-    steps = list(_runs(album, (found, own), (augmented, own_augmented)))
-    of_cnns = list(_from_scratch(album, seed))
+    size = int(values["size"])
+    steps = list(_runs(album, (found, own), (augmented, own_augmented), size))
+    of_cnns = list(_from_scratch(album, size, seed))
     features = {"proper": albums.proper(album), "255": albums.divided_by_255(album)}
     top = albums.probabilities(album)
     heads = [*_transfer(album, features, seeds, seed), *_augmentation(album, features, seeds, seed)]
@@ -110,10 +111,12 @@ def repeat(photos: str, values: Mapping[str, Any], seeds: int) -> Repeated:
     return Repeated(album, of_cnns + heads, costs, steps)
 
 
-def _runs(album: Album, plain: tuple[Any, dict[str, Any]], augmented: tuple[Any, dict[str, Any]]) -> Iterable[Step]:
+def _runs(
+    album: Album, plain: tuple[Any, dict[str, Any]], augmented: tuple[Any, dict[str, Any]], size: int
+) -> Iterable[Step]:
     """Do the three steps with catml's own commands."""
     found, own = plain
-    outcome = benchmark.benchmark(found, {**own, "epochs": cnns.EPOCHS, "size": benchmark.PHOTO_SIZE})
+    outcome = benchmark.benchmark(found, {**own, "epochs": cnns.EPOCHS, "size": size})
     assert outcome.best.answers is not None
     answered = outcome.best.answers.set_index("pixels_sha256")
     keys = album.splits["pixels_sha256"].to_numpy()[album.of.test]
@@ -128,11 +131,11 @@ def _runs(album: Album, plain: tuple[Any, dict[str, Any]], augmented: tuple[Any,
         yield Step(name, f"{album.name} {values['trials']} trials", Right(result.assessed.right, album.groups))
 
 
-def _from_scratch(album: Album, seed: int) -> Iterable[Row]:
+def _from_scratch(album: Album, size: int, seed: int) -> Iterable[Row]:
     """Train the talk's networks as published, and as catml does, on its first validation split."""
     of, (learn, validation) = album.of, album.of.parts[0]
     bars = len(scratch.CNNS) * cnns.EPOCHS * 2
-    with benchmark.unpacked(album.found, benchmark.PHOTO_SIZE) as pixels, tqdm(total=bars, unit="epoch") as bar:
+    with benchmark.unpacked(album.found, size) as pixels, tqdm(total=bars, unit="epoch") as bar:
         bar.set_description("from scratch")
         for (name, shape), step in zip(scratch.CNNS.items(), published.BENCHMARKS, strict=True):
             spread = None
