@@ -73,8 +73,9 @@ def with_maps(network: "keras.Model") -> "keras.Model | None":
 
     Returns:
         A network that shares its weights, and returns by name `probabilities`; `features_0`, …, each set that heads
-        look at; and `maps_BACKBONE`, what each backbone gives before its pooling, shape (n, rows, columns, width), whose
-        means over rows and columns are its features. Of a mirrored network, mirrored maps are turned back and averaged.
+        look at; and `maps_BACKBONE`, what each backbone gives before its pooling, shape (n, rows, columns, width),
+        whose means over rows and columns are its features. Of a mirrored network, mirrored maps are turned back and
+        averaged.
         None where a backbone doesn't end with a global average pooling.
     """
     import keras
