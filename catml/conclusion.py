@@ -14,6 +14,7 @@ from catml.evaluation.metrics import by_label
 from catml.gate import Verdict, succession
 from catml.learning import Learnt
 from catml.network import assemble
+from catml.photos.kept import keep, labels_only
 from catml.preparation import Data, Prepared
 from catml.registration import Entry, register, set_alias
 from catml.rivalry import present
@@ -160,7 +161,10 @@ def classifier(
         config.SAMPLE if values["photos"] == config.SAMPLE else pipeline.name_of(prepared.found.checked),
     )
     judged = predictions(assessed, learnt, data)[["pixels_sha256", "label", "judged", "answer"]]
-    return Classifier(network, description, learnt.familiar, judged)
+    known = data.splits.iloc[learnt.rows[learnt.familiar.rows]]
+    paths, own = known["path"].tolist(), known["label"].tolist()
+    kept = keep(prepared.found.folder, paths, own) if values["small_pictures"] else labels_only(own)
+    return Classifier(network, description, learnt.familiar, judged, kept)
 
 
 def describe(result: Result, photos: str, labels: tuple[str, ...]) -> str:

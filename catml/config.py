@@ -100,6 +100,9 @@ _WEIGHTS = Parameter("weights", "", "weights files of your own: NAME=PATH, sever
 _SIZE = Parameter(
     "size", "299", "side, in pixels, of the squares that networks from scratch see", readers.whole(8, 1024)
 )
+_MODEL = Parameter(
+    "model", f"models:/{MODEL_NAME}@{CHAMPION}", "MLflow address of the model", readers.filled("an MLflow address")
+)
 _SEED = Parameter("seed", "42", "everything random follows from it", readers.whole(0))
 
 COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
@@ -165,6 +168,12 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
             Parameter(
                 "register_as", MODEL_NAME, "name in the model registry; empty: don't register", readers.model_name
             ),
+            Parameter(
+                "small_pictures",
+                "true",
+                "register small pictures of the photos learnt from too, for 'catml serve' to show the nearest ones",
+                readers.yes_or_no,
+            ),
         ),
     ),
     "benchmark": (
@@ -194,12 +203,7 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
                 "the names of photos, from standard input",
                 readers.text,
             ),
-            Parameter(
-                "model",
-                f"models:/{MODEL_NAME}@{CHAMPION}",
-                "MLflow address of the model",
-                readers.filled("an MLflow address"),
-            ),
+            _MODEL,
             Parameter(
                 "format",
                 "table",
@@ -211,6 +215,24 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
                 "",
                 "folder into which photos are copied, one folder a label, and one of unsure ones",
                 readers.text,
+            ),
+        ),
+    ),
+    "serve": (
+        "answer photos in a browser, on this machine or a phone, and over HTTP",
+        (
+            _MODEL,
+            Parameter(
+                "host",
+                "127.0.0.1",
+                "address to listen on; 0.0.0.0 lets other machines in, a phone for one",
+                readers.filled("an address of this machine, such as 127.0.0.1 or 0.0.0.0"),
+            ),
+            Parameter("port", "8000", "port to listen on", readers.whole(1, 65535)),
+            Parameter("max_megabytes", "20", "larger photo files are refused", readers.whole(1, 1000)),
+            Parameter("max_megapixels", "65", "photos of more pixels are refused", readers.whole(1, 170)),
+            Parameter(
+                "rate", "600", "photos a minute from one address, more have to wait; 0: any number", readers.whole(0)
             ),
         ),
     ),

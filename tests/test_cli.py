@@ -11,7 +11,7 @@ from catml.errors import InputError
 
 TRAIN = (
     "photos, skip_broken, cosine, backbones, weights, mirrored, views, augmentation, trials, repeats, space, average, "
-    "memory, storage, seed, test_fraction, nested, precision, other, min_accuracy, register_as"
+    "memory, storage, seed, test_fraction, nested, precision, other, min_accuracy, register_as, small_pictures"
 )
 HEAVY = ("tensorflow", "keras", "mlflow", "optuna", "sklearn", "pandas", "PIL", "numpy")
 
@@ -58,7 +58,7 @@ def test_unknown_command(tmp_path):
     assert done.stdout == ""
     assert done.stderr == (
         "catml: no command 'trian'. Did you mean 'train'? "
-        "There are check, extract, train, benchmark, predict, talk, backbones.\n"
+        "There are check, extract, train, benchmark, predict, serve, talk, backbones.\n"
     )
 
 

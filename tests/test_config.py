@@ -29,6 +29,7 @@ DEFAULTS = {
     "other": "",
     "min_accuracy": 0.0,
     "register_as": "catml",
+    "small_pictures": True,
 }
 NAMES = "backbones: expected 'auto' alone, or names of backbones separated by commas; 'a+b' uses the features of both"
 
@@ -37,7 +38,7 @@ def test_defaults():
     assert config.read_parameters("train", {}) == (DEFAULTS, [])
 
 
-@pytest.mark.parametrize("command", ["check", "train", "extract", "benchmark", "talk", "backbones"])
+@pytest.mark.parametrize("command", ["check", "train", "extract", "benchmark", "serve", "talk", "backbones"])
 def test_every_default_is_accepted(command):
     values, problems = config.read_parameters(command, {})
     assert problems == []

@@ -43,11 +43,17 @@ VALUES = {
     "other": ("/else where", "/else where"),
     "min_accuracy": ("0.9", 0.9),
     "register_as": ("two cats", "two cats"),
+    "small_pictures": ("false", False),
     "epochs": ("3", 3),
     "size": ("64", 64),
     "model": ("models:/other/3", "models:/other/3"),
     "format": ("jsonl", "jsonl"),
     "copy_to": ("/sorted photos", "/sorted photos"),
+    "host": ("0.0.0.0", "0.0.0.0"),
+    "port": ("8080", 8080),
+    "max_megabytes": ("5", 5),
+    "max_megapixels": ("12", 12),
+    "rate": ("0", 0),
     "bottlenecks": ("/his $HOME arrays", "/his $HOME arrays"),
     "seeds": ("5", 5),
     "quick": ("true", True),
@@ -115,7 +121,7 @@ def test_every_parameter_reaches_the_code(name):
     assert values == expected
 
 
-@pytest.mark.parametrize("name", ["main", "train", "extract", "check", "benchmark", "talk", "backbones"])
+@pytest.mark.parametrize("name", ["main", "train", "extract", "check", "benchmark", "serve", "talk", "backbones"])
 def test_defaults_reach_the_code(name):
     command, values, problems = parse(command_line(PROJECT.get_entry_point(name), {}))
     assert problems == []

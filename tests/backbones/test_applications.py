@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from catml.backbones import applications, registry, weights
-from catml.report.heat import feature_maps
+from catml.heat import feature_maps
 
 ROWS = applications.read()
 # One for each way of scaling pixels, and EfficientNet and ConvNeXt, which are built in ways of their own.

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import keras
 
 SIDE = 64  # of a heat map
+# From cold to hot: black, violet, red, yellow, each lighter than the one before, so that it reads without colours, too.
+COLOURS = ((10, 7, 35), (87, 15, 109), (187, 55, 84), (249, 142, 8), (252, 250, 150))
+LEAST, MOST = 0.25, 0.65  # how much of the colour hides the photo, where it is cold and hot
 BATCH = 8  # photos at once: their feature maps take 8 MB each where a network is wide
 Map = NDArray[np.floating]
 
@@ -99,6 +102,25 @@ def feature_maps(network: "keras.Model", pixels: NDArray[np.uint8]) -> NDArray[n
     return np.asarray((maps - pooled.mean(axis=-1, keepdims=True)) / deviation * last.gamma + last.beta, np.float32)
 
 
+def added(
+    layers: Sequence[Layer], maps: Sequence[NDArray[np.floating]], answer: int, middle: NDArray[np.floating]
+) -> list[NDArray[np.float64]]:
+    """Return what each place of a photo adds to an answer, a map for each backbone of a head, as `weighted`.
+
+    Args:
+        layers: of the head.
+        maps: of each of its backbones, in the order it takes them, shape (rows, columns, d).
+        answer: class number.
+        middle: mean of the features that the head takes, over the photos learnt from.
+    """
+    widths = [of.shape[-1] for of in maps]
+    slope = gradient(layers, np.concatenate([of.mean(axis=(0, 1)) for of in maps]), answer)
+    return [
+        weighted(of, slope[end - width : end], middle[end - width : end])
+        for of, width, end in zip(maps, widths, np.cumsum(widths), strict=True)
+    ]
+
+
 def heat_maps(
     head: Head,
     maps: Mapping[str, NDArray[np.floating]],
@@ -113,18 +135,18 @@ def heat_maps(
         answers: class number of each photo.
         middle: mean of the features that the head takes, over the photos learnt from.
     """
-    widths = [maps[name].shape[-1] for name in head.backbones]
-    ends = np.cumsum(widths)
-    found = []
-    for place, answer in enumerate(answers):
-        pooled = np.concatenate([maps[name][place].mean(axis=(0, 1)) for name in head.backbones])
-        slope = gradient(head.layers, pooled, answer)
-        found.append(
-            heat(
-                [
-                    weighted(maps[name][place], slope[end - width : end], middle[end - width : end])
-                    for name, width, end in zip(head.backbones, widths, ends, strict=True)
-                ]
-            )
-        )
-    return found
+    return [
+        heat(added(head.layers, [maps[name][place] for name in head.backbones], answer, middle))
+        for place, answer in enumerate(answers)
+    ]
+
+
+def overlaid(image: Image.Image, heat: NDArray[np.floating]) -> Image.Image:
+    """Return a photo, without its own colours, under a heat map of it, values 0 to 1, whatever its size."""
+    stretched = Image.fromarray((255 * heat).astype(np.uint8)).resize(image.size, Image.Resampling.BICUBIC)
+    values = np.asarray(stretched, np.float64) / 255
+    steps = np.linspace(0, 1, len(COLOURS))
+    colours = np.stack([np.interp(values, steps, channel) for channel in zip(*COLOURS, strict=True)], axis=-1)
+    share = (LEAST + (MOST - LEAST) * values)[..., None]
+    grey = np.asarray(image.convert("L"), np.float64)[..., None]
+    return Image.fromarray(((1 - share) * grey + share * colours).round().astype(np.uint8))
