@@ -21,12 +21,13 @@ from catml.errors import InputError
 from catml.evaluation.familiarity import Familiar, load_familiar
 from catml.network import with_features
 from catml.photos.decode import DecodeError, Pixels, decode, read_bytes
+from catml.photos.kept import KeptPhotos, load_kept
 
 if TYPE_CHECKING:
     import keras
 
 MODEL_FILE, DESCRIPTION_FILE = "classifier.keras", "classifier.json"
-JUDGED_FILE, FAMILIAR_FILE = "judged.csv", "familiar.npz"
+JUDGED_FILE, FAMILIAR_FILE, KEPT_FILE = "judged.csv", "familiar.npz", "photos.npz"
 BATCH, BATCHES_AHEAD = 16, 2
 
 # What predict takes: the bytes of a photo file, its path, or its bytes as base64 text.
@@ -75,12 +76,14 @@ class Classifier:
         judged: what was said of each photo by a classifier that had not learnt from it: `pixels_sha256`, `label`,
             `judged` ("test" or "learn"), `answer`. It tells which photos were learnt from, and allows a fair comparison
             with the next classifier.
+        kept: small pictures of the photos that `familiar` knows, in its order; None: none were to be kept.
     """
 
     network: "keras.Model"
     description: Description
     familiar: Familiar | None = None
     judged: pd.DataFrame | None = None
+    kept: KeptPhotos | None = None
 
     def predict(self, photos: Sequence[Photo]) -> pd.DataFrame:
         """Say what is on photos.
@@ -181,6 +184,8 @@ class Classifier:
             self.familiar.save(folder / FAMILIAR_FILE)
         if self.judged is not None:
             self.judged.to_csv(folder / JUDGED_FILE, index=False)
+        if self.kept is not None:
+            self.kept.save(folder / KEPT_FILE)
 
 
 def load(folder: Path) -> Classifier:
@@ -191,12 +196,13 @@ def load(folder: Path) -> Classifier:
     for name in ("labels", "input_sizes", "backbones", "heads"):
         values[name] = tuple(values[name])
     network = keras.saving.load_model(folder / MODEL_FILE, compile=False, safe_mode=True)
-    familiar, judged = folder / FAMILIAR_FILE, folder / JUDGED_FILE
+    familiar, judged, kept = folder / FAMILIAR_FILE, folder / JUDGED_FILE, folder / KEPT_FILE
     return Classifier(
         network,
         Description(**values),
         load_familiar(familiar) if familiar.exists() else None,
         pd.read_csv(judged, dtype=str, keep_default_na=False) if judged.exists() else None,
+        load_kept(kept) if kept.exists() else None,
     )
 
 

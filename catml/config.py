@@ -162,6 +162,12 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
             Parameter(
                 "register_as", MODEL_NAME, "name in the model registry; empty: don't register", readers.model_name
             ),
+            Parameter(
+                "small_pictures",
+                "true",
+                "register small pictures of the photos learnt from too, for 'catml serve' to show the nearest ones",
+                readers.yes_or_no,
+            ),
         ),
     ),
     "benchmark": (

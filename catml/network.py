@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import keras
 
 SEEN = "features_"  # layers whose outputs are the features that heads look at
+PROBABILITIES, MAPS = "probabilities", "maps_"  # outputs of a network that tells what backbones give before pooling
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,66 @@ def with_features(network: "keras.Model") -> "keras.Model":
 
     seen = [layer.output for layer in network.layers if layer.name.startswith(SEEN)]
     return keras.Model(network.inputs if len(network.inputs) > 1 else network.inputs[0], [network.output, *seen])
+
+
+def with_maps(network: "keras.Model") -> "keras.Model | None":
+    """Return what `assemble` made with all that an answer is explained by, in one pass.
+
+    Returns:
+        A network that shares its weights, and returns by name `probabilities`; `features_0`, …, each set that heads
+        look at; and `maps_BACKBONE`, what each backbone gives before its pooling, shape (n, rows, columns, width),
+        whose means over rows and columns are its features. Of a mirrored network, mirrored maps are turned back and
+        averaged.
+        None where a backbone doesn't end with a global average pooling.
+    """
+    import keras
+
+    backbones = [layer for layer in network.layers if _is_backbone(layer)]
+    if not all(isinstance(layer.layers[-1], keras.layers.GlobalAveragePooling2D) for layer in backbones):
+        return None
+    unpooled = {layer.name: keras.Model(layer.inputs[0], [layer.output, layer.layers[-1].input]) for layer in backbones}
+    inputs = [keras.Input(given.shape[1:], dtype=given.dtype, name=given.name) for given in network.inputs]
+    outputs: dict[str, Any] = {}
+    maps: dict[str, list[Any]] = {layer.name: [] for layer in backbones}
+
+    def call(layer: Any, *given: Any, **options: Any) -> Any:
+        if layer.name in unpooled:
+            pooled, found = unpooled[layer.name](given[0])
+            straight = any(given[0] is one for one in inputs)
+            maps[layer.name].append(found if straight else keras.ops.flip(found, axis=2))
+            return pooled
+        found = layer(*given, **options)
+        if layer.name.startswith(SEEN):
+            outputs[layer.name] = found
+        return found
+
+    again = keras.models.clone_model(
+        network,
+        input_tensors=inputs if len(inputs) > 1 else inputs[0],
+        clone_function=lambda layer: layer,  # the same layers, with their weights
+        call_function=call,
+    )
+    for name, parts in maps.items():
+        outputs[MAPS + name] = parts[0] if len(parts) == 1 else keras.layers.Average()(parts)
+    return keras.Model(again.input, {PROBABILITIES: again.output, **outputs})
+
+
+def heads_of(network: "keras.Model") -> list[list[Layer]]:
+    """Return the layers of each head of what `assemble` made, in their order."""
+    import keras
+
+    heads = {layer.name: layer for layer in network.layers if isinstance(layer, keras.Sequential)}
+    names = ["head"] if "head" in heads else [f"head_{number}" for number in range(len(heads))]
+    return [
+        [Layer(*layer.get_weights()) for layer in heads[name].layers if isinstance(layer, keras.layers.Dense)]
+        for name in names
+    ]
+
+
+def _is_backbone(layer: Any) -> bool:
+    import keras
+
+    return isinstance(layer, keras.Model) and not isinstance(layer, keras.Sequential)
 
 
 def _features(network: "keras.Model", pixels: Any, mirrored: bool) -> Any:

@@ -131,7 +131,8 @@ def nested(prepared: Prepared, data: Data, colours: NDArray[np.float32], trials:
 
 def _asked(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a study is finished for: with another wish, it is not finished yet."""
-    return {name: values[name] for name in ("trials", "average", "precision", "other", "min_accuracy", "register_as")}
+    wishes = ("trials", "average", "precision", "other", "min_accuracy", "register_as", "small_pictures")
+    return {name: values[name] for name in wishes}
 
 
 def log_photos(run: tracking.Run, found: Found, splits: pd.DataFrame) -> None:

@@ -11,7 +11,7 @@ from catml.errors import InputError
 
 TRAIN = (
     "photos, skip_broken, cosine, backbones, weights, mirrored, views, augmentation, trials, repeats, space, average, "
-    "memory, storage, seed, test_fraction, nested, precision, other, min_accuracy, register_as"
+    "memory, storage, seed, test_fraction, nested, precision, other, min_accuracy, register_as, small_pictures"
 )
 HEAVY = ("tensorflow", "keras", "mlflow", "optuna", "sklearn", "pandas", "PIL", "numpy")
 

@@ -29,6 +29,7 @@ DEFAULTS = {
     "other": "",
     "min_accuracy": 0.0,
     "register_as": "catml",
+    "small_pictures": True,
 }
 NAMES = "backbones: expected 'auto' alone, or names of backbones separated by commas; 'a+b' uses the features of both"
 

@@ -43,6 +43,7 @@ VALUES = {
     "other": ("/else where", "/else where"),
     "min_accuracy": ("0.9", 0.9),
     "register_as": ("two cats", "two cats"),
+    "small_pictures": ("false", False),
     "epochs": ("3", 3),
     "size": ("64", 64),
     "model": ("models:/other/3", "models:/other/3"),

@@ -28,6 +28,7 @@ ROOMS = {
     "catml.study": {"numpy", "optuna", "psycopg", "sqlalchemy", "yaml", "catml.study", "catml.heads", "catml.errors"},
     "catml.delivery": {"catml.errors"},
     "catml.network": {"keras", "numpy", "catml.heads"},
+    "catml.heat": {"PIL", "keras", "numpy", "catml.heads", "catml.network"},
     "catml.evaluation": {"numpy", "pandas", "scipy", "sklearn", "catml.evaluation"},
     "catml.gate": {"numpy", "catml.evaluation", "catml.screen"},
     "catml.baselines": {"numpy", "sklearn", "catml.evaluation", "catml.heads"},

@@ -8,6 +8,7 @@ all photos learnt from have in common is what a stranger lacks.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,23 +28,21 @@ class Familiar:
         rows: which photos those are, as rows of what it was fitted on.
         least: similarity below which a photo is unlike all of them.
         blocks: how wide the features of each backbone are; each backbone weighs the same.
+        middle: the mean of the features of all photos learnt from, shape (d,); None in what an older catml has saved.
     """
 
     directions: NDArray[np.float16]
     rows: NDArray[np.intp]
     least: float
     blocks: tuple[int, ...]
+    middle: NDArray[np.float32] | None = None
 
     def save(self, path: Path) -> None:
         """Write it as plain arrays."""
+        arrays: dict[str, Any] = {"directions": self.directions, "rows": self.rows, "least": self.least}
+        arrays |= {"blocks": np.array(self.blocks)} | ({} if self.middle is None else {"middle": self.middle})
         with path.open("wb") as file:
-            np.savez(
-                file,
-                directions=self.directions,
-                rows=self.rows,
-                least=self.least,
-                blocks=np.array(self.blocks),
-            )
+            np.savez(file, **arrays)
 
     def similarities(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
         """Return the cosines of photos, features (m, d), with those learnt from: shape (m, n)."""
@@ -76,14 +75,16 @@ def fit_familiar(features: NDArray[np.floating], groups: Sequence[object], block
         others = numbers[part][:, None] != numbers[rows][None, :]
         nearest.append(np.where(others, kept.similarities(features[part]), -1).max(axis=1))
     least = float(np.percentile(np.concatenate(nearest), STRANGE_PERCENT))
-    return Familiar(kept.directions, rows, least, tuple(blocks))
+    middle = features.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return Familiar(kept.directions, rows, least, tuple(blocks), middle)
 
 
 def load_familiar(path: Path) -> Familiar:
     """Load what `Familiar.save` wrote."""
     with np.load(path) as kept:
         blocks = tuple(int(width) for width in kept["blocks"])
-        return Familiar(kept["directions"], kept["rows"], float(kept["least"]), blocks)
+        middle = kept.get("middle")
+        return Familiar(kept["directions"], kept["rows"], float(kept["least"]), blocks, middle)
 
 
 def _unit(features: NDArray[np.floating], blocks: Sequence[int]) -> NDArray[np.float32]:

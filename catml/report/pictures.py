@@ -5,29 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from catml.heat import feature_maps, heat_maps, overlaid
 from catml.learning import Learnt
 from catml.photos.decode import DecodeError, Pixels, decode, read_bytes
 from catml.photos.thumbnails import SIDE, as_data, shrunk
 from catml.preparation import Data, Prepared
-from catml.report.heat import feature_maps, heat_maps
-
-# From cold to hot: black, violet, red, yellow, each lighter than the one before, so that it reads without colours, too.
-COLOURS = ((10, 7, 35), (87, 15, 109), (187, 55, 84), (249, 142, 8), (252, 250, 150))
-LEAST, MOST = 0.25, 0.65  # how much of the colour hides the photo, where it is cold and hot
-
-
-def overlaid(image: Image.Image, heat: NDArray[np.floating]) -> Image.Image:
-    """Return a photo, without its own colours, under a heat map of it, values 0 to 1, whatever its size."""
-    stretched = Image.fromarray((255 * heat).astype(np.uint8)).resize(image.size, Image.Resampling.BICUBIC)
-    values = np.asarray(stretched, np.float64) / 255
-    steps = np.linspace(0, 1, len(COLOURS))
-    colours = np.stack([np.interp(values, steps, channel) for channel in zip(*COLOURS, strict=True)], axis=-1)
-    share = (LEAST + (MOST - LEAST) * values)[..., None]
-    grey = np.asarray(image.convert("L"), np.float64)[..., None]
-    return Image.fromarray(((1 - share) * grey + share * colours).round().astype(np.uint8))
 
 
 def looked_at(wanted: Mapping[int, int], prepared: Prepared, data: Data, learnt: Learnt) -> dict[int, str]:

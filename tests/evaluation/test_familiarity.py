@@ -1,5 +1,7 @@
 """What is unlike all that was learnt from is told from what is like it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -136,3 +138,16 @@ def test_saved_and_loaded(tmp_path):
 
 def test_no_photos():
     assert fitted().of(np.empty((0, WIDTH))).shape == (0,)
+
+
+def test_middle_is_the_mean_of_all_photos_learnt_from(tmp_path):
+    some = photos(MOST_KEPT + 50, 0)
+    familiar = fit_familiar(some, range(len(some)), [WIDTH])
+    np.testing.assert_allclose(familiar.middle, some.mean(axis=0), rtol=1e-6)
+    familiar.save(tmp_path / "familiar.npz")
+    np.testing.assert_array_equal(load_familiar(tmp_path / "familiar.npz").middle, familiar.middle)
+
+
+def test_an_older_file_without_a_middle_is_loaded(tmp_path):
+    replace(fitted(), middle=None).save(tmp_path / "familiar.npz")
+    assert load_familiar(tmp_path / "familiar.npz").middle is None

@@ -5,9 +5,8 @@ import pytest
 from PIL import Image
 
 from catml.heads.spec import HeadSpec, Layer
+from catml.heat import SIDE, feature_maps, gradient, heat, heat_maps, overlaid, weighted
 from catml.network import Head
-from catml.report.heat import SIDE, feature_maps, gradient, heat, heat_maps, weighted
-from catml.report.pictures import overlaid
 
 WIDTH, CLASSES = 6, 3
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import keras
 
 SIDE = 64  # of a heat map
+# From cold to hot: black, violet, red, yellow, each lighter than the one before, so that it reads without colours, too.
+COLOURS = ((10, 7, 35), (87, 15, 109), (187, 55, 84), (249, 142, 8), (252, 250, 150))
+LEAST, MOST = 0.25, 0.65  # how much of the colour hides the photo, where it is cold and hot
 BATCH = 8  # photos at once: their feature maps take 8 MB each where a network is wide
 Map = NDArray[np.floating]
 
@@ -116,3 +119,14 @@ def heat_maps(
             )
         )
     return found
+
+
+def overlaid(image: Image.Image, heat: NDArray[np.floating]) -> Image.Image:
+    """Return a photo, without its own colours, under a heat map of it, values 0 to 1, whatever its size."""
+    stretched = Image.fromarray((255 * heat).astype(np.uint8)).resize(image.size, Image.Resampling.BICUBIC)
+    values = np.asarray(stretched, np.float64) / 255
+    steps = np.linspace(0, 1, len(COLOURS))
+    colours = np.stack([np.interp(values, steps, channel) for channel in zip(*COLOURS, strict=True)], axis=-1)
+    share = (LEAST + (MOST - LEAST) * values)[..., None]
+    grey = np.asarray(image.convert("L"), np.float64)[..., None]
+    return Image.fromarray(((1 - share) * grey + share * colours).round().astype(np.uint8))
