@@ -76,7 +76,8 @@ class Classifier:
         judged: what was said of each photo by a classifier that had not learnt from it: `pixels_sha256`, `label`,
             `judged` ("test" or "learn"), `answer`. It tells which photos were learnt from, and allows a fair comparison
             with the next classifier.
-        kept: small pictures of the photos that `familiar` knows, in its order; None: none were to be kept.
+        kept: labels, and maybe small pictures, of the photos that `familiar` knows, in its order; None in what an older
+            catml has saved.
     """
 
     network: "keras.Model"
@@ -142,9 +143,8 @@ class Classifier:
             probabilities[row], similar[row] = of, to_nearest
         best, unsure = np.full(len(problems), "", object), np.full(len(problems), None, object)
         best[rows] = np.array(labels, object)[probabilities[rows].argmax(axis=1)]
-        least = -np.inf if self.familiar is None else self.familiar.least
         most = probabilities.max(axis=1, initial=-np.inf)
-        unsure[rows] = ((most < self.description.threshold) | (similar < least))[rows]
+        unsure[rows] = (self.is_doubtful(most) | self.is_strange(similar))[rows]
         return pd.DataFrame(
             {
                 "label": best,
@@ -170,6 +170,14 @@ class Classifier:
         given = self._with_features.predict_on_batch(pixels[0] if len(pixels) == 1 else list(pixels))
         probabilities, *features = map(np.asarray, given)
         return probabilities, self.familiar.of(np.hstack(features))
+
+    def is_doubtful(self, probability: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Tell which probabilities of the best label are too low to be believed."""
+        return np.asarray(probability < self.description.threshold)
+
+    def is_strange(self, similarity: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Tell which photos are too unlike all those learnt from, by their similarity to the nearest."""
+        return np.asarray(similarity < (-np.inf if self.familiar is None else self.familiar.least))
 
     @cached_property
     def _with_features(self) -> "keras.Model":

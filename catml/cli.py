@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
     commands = {
         "check": _check, "extract": _extract, "train": _train, "benchmark": _benchmark, "predict": _predict,
-        "talk": _talk,
+        "serve": _serve, "talk": _talk,
     }  # fmt: skip
     command = ""
     try:
@@ -169,6 +169,14 @@ def _predict(values: dict[str, Any], problems: list[str]) -> None:
     from catml import prediction
 
     prediction.show(values["photos"], values["model"], values["format"], values["copy_to"])
+
+
+def _serve(values: dict[str, Any], problems: list[str]) -> None:
+    if problems:
+        raise InputError(problems)
+    from catml.serving import server
+
+    server.serve(values)
 
 
 def _talk(values: dict[str, Any], problems: list[str]) -> None:

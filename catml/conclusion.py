@@ -14,7 +14,7 @@ from catml.evaluation.metrics import by_label
 from catml.gate import Verdict, succession
 from catml.learning import Learnt
 from catml.network import assemble
-from catml.photos.kept import KeptPhotos, keep
+from catml.photos.kept import keep, labels_only
 from catml.preparation import Data, Prepared
 from catml.registration import Entry, register, set_alias
 from catml.rivalry import present
@@ -161,13 +161,10 @@ def classifier(
         config.SAMPLE if values["photos"] == config.SAMPLE else pipeline.name_of(prepared.found.checked),
     )
     judged = predictions(assessed, learnt, data)[["pixels_sha256", "label", "judged", "answer"]]
-    kept = _kept(prepared, data, learnt) if values["small_pictures"] else None
-    return Classifier(network, description, learnt.familiar, judged, kept)
-
-
-def _kept(prepared: Prepared, data: Data, learnt: Learnt) -> KeptPhotos:
     known = data.splits.iloc[learnt.rows[learnt.familiar.rows]]
-    return keep(prepared.found.folder, known["path"].tolist(), known["label"].tolist())
+    paths, own = known["path"].tolist(), known["label"].tolist()
+    kept = keep(prepared.found.folder, paths, own) if values["small_pictures"] else labels_only(own)
+    return Classifier(network, description, learnt.familiar, judged, kept)
 
 
 def describe(result: Result, photos: str, labels: tuple[str, ...]) -> str:

@@ -97,6 +97,9 @@ _AUGMENTATION = Parameter(
     readers.text,
 )
 _WEIGHTS = Parameter("weights", "", "weights files of your own: NAME=PATH, several separated by commas", readers.text)
+_MODEL = Parameter(
+    "model", f"models:/{MODEL_NAME}@{CHAMPION}", "MLflow address of the model", readers.filled("an MLflow address")
+)
 _SEED = Parameter("seed", "42", "everything random follows from it", readers.whole(0))
 
 COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
@@ -199,12 +202,7 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
                 "the names of photos, from standard input",
                 readers.text,
             ),
-            Parameter(
-                "model",
-                f"models:/{MODEL_NAME}@{CHAMPION}",
-                "MLflow address of the model",
-                readers.filled("an MLflow address"),
-            ),
+            _MODEL,
             Parameter(
                 "format",
                 "table",
@@ -216,6 +214,24 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
                 "",
                 "folder into which photos are copied, one folder a label, and one of unsure ones",
                 readers.text,
+            ),
+        ),
+    ),
+    "serve": (
+        "answer photos in a browser, on this machine or a phone, and over HTTP",
+        (
+            _MODEL,
+            Parameter(
+                "host",
+                "127.0.0.1",
+                "address to listen on; 0.0.0.0 lets other machines in, a phone for one",
+                readers.filled("an address of this machine, such as 127.0.0.1 or 0.0.0.0"),
+            ),
+            Parameter("port", "8000", "port to listen on", readers.whole(1, 65535)),
+            Parameter("max_megabytes", "20", "larger photo files are refused", readers.whole(1, 1000)),
+            Parameter("max_megapixels", "65", "photos of more pixels are refused", readers.whole(1, 170)),
+            Parameter(
+                "rate", "600", "photos a minute from one address, more have to wait; 0: any number", readers.whole(0)
             ),
         ),
     ),

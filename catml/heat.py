@@ -90,6 +90,25 @@ def feature_maps(network: "keras.Model", pixels: NDArray[np.uint8]) -> NDArray[n
     return np.concatenate(parts)
 
 
+def added(
+    layers: Sequence[Layer], maps: Sequence[NDArray[np.floating]], answer: int, middle: NDArray[np.floating]
+) -> list[NDArray[np.float64]]:
+    """Return what each place of a photo adds to an answer, a map for each backbone of a head, as `weighted`.
+
+    Args:
+        layers: of the head.
+        maps: of each of its backbones, in the order it takes them, shape (rows, columns, d).
+        answer: class number.
+        middle: mean of the features that the head takes, over the photos learnt from.
+    """
+    widths = [of.shape[-1] for of in maps]
+    slope = gradient(layers, np.concatenate([of.mean(axis=(0, 1)) for of in maps]), answer)
+    return [
+        weighted(of, slope[end - width : end], middle[end - width : end])
+        for of, width, end in zip(maps, widths, np.cumsum(widths), strict=True)
+    ]
+
+
 def heat_maps(
     head: Head,
     maps: Mapping[str, NDArray[np.floating]],
@@ -104,21 +123,10 @@ def heat_maps(
         answers: class number of each photo.
         middle: mean of the features that the head takes, over the photos learnt from.
     """
-    widths = [maps[name].shape[-1] for name in head.backbones]
-    ends = np.cumsum(widths)
-    found = []
-    for place, answer in enumerate(answers):
-        pooled = np.concatenate([maps[name][place].mean(axis=(0, 1)) for name in head.backbones])
-        slope = gradient(head.layers, pooled, answer)
-        found.append(
-            heat(
-                [
-                    weighted(maps[name][place], slope[end - width : end], middle[end - width : end])
-                    for name, width, end in zip(head.backbones, widths, ends, strict=True)
-                ]
-            )
-        )
-    return found
+    return [
+        heat(added(head.layers, [maps[name][place] for name in head.backbones], answer, middle))
+        for place, answer in enumerate(answers)
+    ]
 
 
 def overlaid(image: Image.Image, heat: NDArray[np.floating]) -> Image.Image:

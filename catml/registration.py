@@ -111,3 +111,25 @@ def load_from(uri: str) -> Classifier:
             f"model: nothing can be loaded from '{uri}' in {mlflow.get_tracking_uri()} "
             f"({str(error).splitlines()[0]}). 'catml train' registers one."
         ) from None
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A version in the registry, and the aliases it has."""
+
+    name: str
+    version: int
+    aliases: tuple[str, ...]
+
+
+def registered(uri: str) -> Registered | None:
+    """Return what is registered under an address such as models:/catml@champion; None where it is no such address."""
+    scheme, _, rest = uri.rstrip("/").partition(":/")
+    name, by_alias, alias = rest.partition("@")
+    number: str | int | None = holder(name, alias) if by_alias else None
+    if not by_alias:
+        name, _, number = rest.partition("/")
+    if scheme != "models" or not str(number).isdecimal():
+        return None
+    found = mlflow.MlflowClient().get_model_version(name, str(number))
+    return Registered(name, int(found.version), tuple(found.aliases))

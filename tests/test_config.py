@@ -38,7 +38,7 @@ def test_defaults():
     assert config.read_parameters("train", {}) == (DEFAULTS, [])
 
 
-@pytest.mark.parametrize("command", ["check", "train", "extract", "benchmark", "talk"])
+@pytest.mark.parametrize("command", ["check", "train", "extract", "benchmark", "serve", "talk"])
 def test_every_default_is_accepted(command):
     values, problems = config.read_parameters(command, {})
     assert problems == []

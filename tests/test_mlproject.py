@@ -49,6 +49,11 @@ VALUES = {
     "model": ("models:/other/3", "models:/other/3"),
     "format": ("jsonl", "jsonl"),
     "copy_to": ("/sorted photos", "/sorted photos"),
+    "host": ("0.0.0.0", "0.0.0.0"),
+    "port": ("8080", 8080),
+    "max_megabytes": ("5", 5),
+    "max_megapixels": ("12", 12),
+    "rate": ("0", 0),
     "bottlenecks": ("/his $HOME arrays", "/his $HOME arrays"),
     "seeds": ("5", 5),
     "quick": ("true", True),
@@ -114,7 +119,7 @@ def test_every_parameter_reaches_the_code(name):
     assert values == expected
 
 
-@pytest.mark.parametrize("name", ["main", "train", "extract", "check", "benchmark", "talk"])
+@pytest.mark.parametrize("name", ["main", "train", "extract", "check", "benchmark", "serve", "talk"])
 def test_defaults_reach_the_code(name):
     command, values, problems = parse(command_line(PROJECT.get_entry_point(name), {}))
     assert problems == []

@@ -28,6 +28,11 @@ ROOMS = {
     "catml.study": {"numpy", "optuna", "psycopg", "sqlalchemy", "yaml", "catml.study", "catml.heads", "catml.errors"},
     "catml.delivery": {"catml.errors"},
     "catml.network": {"keras", "numpy", "catml.heads"},
+    "catml.serving": {
+        "PIL", "numpy", "fastapi", "starlette", "uvicorn",
+        "catml.serving", "catml.photos", "catml.errors", "catml.heads", "catml.heat", "catml.network",
+        "catml.classifier", "catml.registration", "catml.quiet", "catml.screen", "catml.__version__",
+    },
     "catml.heat": {"PIL", "keras", "numpy", "catml.heads", "catml.network"},
     "catml.evaluation": {"numpy", "pandas", "scipy", "sklearn", "catml.evaluation"},
     "catml.gate": {"numpy", "catml.evaluation", "catml.screen"},
@@ -40,6 +45,9 @@ KEEPERS = {
     "optuna": {"catml.study"},
     "pickle": {"catml.backbones.pth"},
     "matplotlib": {"catml.report"},
+    "fastapi": {"catml.serving"},
+    "starlette": {"catml.serving"},
+    "uvicorn": {"catml.serving"},
 }
 
 

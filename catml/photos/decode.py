@@ -10,7 +10,7 @@ import stat
 import struct
 import warnings
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -64,6 +64,23 @@ Box = tuple[float, float, float, float]
 
 class DecodeError(Exception):
     """Raised when bytes are not a photo that can be shown; the message is the reason, without the file's name."""
+
+
+class TooManyPixelsError(DecodeError):
+    """Raised when a photo has more pixels than are safe to decode."""
+
+
+def measure(data: bytes) -> tuple[int, int]:
+    """Return width and height of a photo, upright, as its header says; nothing of it is decoded.
+
+    Raises:
+        DecodeError: empty, not an image, or too large to be safe.
+    """
+    if not data:
+        raise DecodeError("empty file")
+    with _reasons(data), Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        width, height = image.size
+        return (height, width) if _orientation(image) >= 5 else (width, height)
 
 
 def open_upright(data: bytes, enough: int | None = None) -> Image.Image:
@@ -149,7 +166,7 @@ def _open(data: bytes, enough: int | None) -> tuple[Image.Image, int, Box | None
     """
     if not data:
         raise DecodeError("empty file")
-    try:
+    with _reasons(data):
         image = Image.open(io.BytesIO(data), formats=FORMATS)
         # A HEIC would be replaced by the thumbnail in it, which may show something else.
         drafted = image.draft(None, (enough, enough)) if enough is not None and image.format in JPEGS else None
@@ -157,12 +174,19 @@ def _open(data: bytes, enough: int | None) -> tuple[Image.Image, int, Box | None
         if _is_incomplete(image, data, enough):
             raise DecodeError("can't be decoded (damaged or cut off)")
         return _to_rgb(image), _orientation(image), drafted and drafted[1]
+
+
+@contextlib.contextmanager
+def _reasons(data: bytes) -> Iterator[None]:
+    """Turn whatever is raised on opening and decoding into a `DecodeError`."""
+    try:
+        yield
     except DecodeError:
         raise
     except UnidentifiedImageError:
         raise DecodeError(_unidentified(data)) from None
     except Image.DecompressionBombError:
-        raise DecodeError("more pixels than are safe to decode") from None
+        raise TooManyPixelsError("more pixels than are safe to decode") from None
     except Exception as error:  # Pillow's plug-ins raise many kinds; whatever it is, this photo can't be shown
         said = "".join(letter if letter.isprintable() else " " for letter in str(error) or type(error).__name__)
         raise DecodeError(f"can't be decoded ({' '.join(said.split())[:LONGEST_REASON]})") from None

@@ -17,7 +17,10 @@ QUIET_SECONDS = 3.0  # what takes no longer needs no bar
 
 @dataclass(frozen=True)
 class KeptPhotos:
-    """Photos learnt from: their names and labels, and a small JPEG of each, empty where the photo was gone."""
+    """Photos learnt from: names, labels, and a small JPEG of each, empty where the photo was gone.
+
+    Where none were to be kept, names and pictures are empty, and only the labels are there.
+    """
 
     names: tuple[str, ...]
     labels: tuple[str, ...]
@@ -49,6 +52,11 @@ def keep(folder: Path, names: Sequence[str], labels: Sequence[str]) -> KeptPhoto
         drawn = pool.map(lambda name: _picture(folder / name), names)
         pictures = tqdm(drawn, total=len(names), desc="small pictures", unit="photo", delay=QUIET_SECONDS)
         return KeptPhotos(tuple(names), tuple(labels), tuple(pictures))
+
+
+def labels_only(labels: Sequence[str]) -> KeptPhotos:
+    """Return photos of which nothing but the labels is kept."""
+    return KeptPhotos(("",) * len(labels), tuple(labels), (b"",) * len(labels))
 
 
 def load_kept(path: Path) -> KeptPhotos:
