@@ -31,8 +31,7 @@ ROOMS = {
     "catml.serving": {
         "PIL", "numpy", "fastapi", "starlette", "uvicorn",
         "catml.serving", "catml.photos", "catml.errors", "catml.heads", "catml.heat", "catml.network",
-        "catml.classifier",
-        "catml.registration", "catml.quiet", "catml.screen", "catml.__version__",
+        "catml.classifier", "catml.registration", "catml.quiet", "catml.screen", "catml.__version__",
     },
     "catml.heat": {"PIL", "keras", "numpy", "catml.heads", "catml.network"},
     "catml.evaluation": {"numpy", "pandas", "scipy", "sklearn", "catml.evaluation"},
