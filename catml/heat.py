@@ -121,25 +121,6 @@ def added(
     ]
 
 
-def added(
-    layers: Sequence[Layer], maps: Sequence[NDArray[np.floating]], answer: int, middle: NDArray[np.floating]
-) -> list[NDArray[np.float64]]:
-    """Return what each place of a photo adds to an answer, a map for each backbone of a head, as `weighted`.
-
-    Args:
-        layers: of the head.
-        maps: of each of its backbones, in the order it takes them, shape (rows, columns, d).
-        answer: class number.
-        middle: mean of the features that the head takes, over the photos learnt from.
-    """
-    widths = [of.shape[-1] for of in maps]
-    slope = gradient(layers, np.concatenate([of.mean(axis=(0, 1)) for of in maps]), answer)
-    return [
-        weighted(of, slope[end - width : end], middle[end - width : end])
-        for of, width, end in zip(maps, widths, np.cumsum(widths), strict=True)
-    ]
-
-
 def heat_maps(
     head: Head,
     maps: Mapping[str, NDArray[np.floating]],
