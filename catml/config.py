@@ -97,6 +97,12 @@ _AUGMENTATION = Parameter(
     readers.text,
 )
 _WEIGHTS = Parameter("weights", "", "weights files of your own: NAME=PATH, several separated by commas", readers.text)
+_MODEL = Parameter(
+    "model",
+    f"models:/{MODEL_NAME}@{CHAMPION}",
+    "MLflow address of the model",
+    readers.filled("an MLflow address"),
+)
 _SEED = Parameter("seed", "42", "everything random follows from it", readers.whole(0))
 
 COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
@@ -193,12 +199,7 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
                 "the names of photos, from standard input",
                 readers.text,
             ),
-            Parameter(
-                "model",
-                f"models:/{MODEL_NAME}@{CHAMPION}",
-                "MLflow address of the model",
-                readers.filled("an MLflow address"),
-            ),
+            _MODEL,
             Parameter(
                 "format",
                 "table",
@@ -209,6 +210,30 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
                 "copy_to",
                 "",
                 "folder into which photos are copied, one folder a label, and one of unsure ones",
+                readers.text,
+            ),
+        ),
+    ),
+    "export": (
+        "write the classifier as a file for another runtime, if it answers as Keras does",
+        (
+            Parameter(
+                "format",
+                "onnx",
+                "format of the file: onnx, litert (for phones) or keras",
+                readers.one_of("onnx", "litert", "keras"),
+            ),
+            Parameter(
+                "output",
+                "exported",
+                "file to write, ending in .onnx, .tflite or .keras, or a folder",
+                readers.filled("a file or a folder"),
+            ),
+            _MODEL,
+            Parameter(
+                "photos",
+                "",
+                "photos, folders or patterns, separated by commas: compare answers on them too",
                 readers.text,
             ),
         ),

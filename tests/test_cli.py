@@ -57,7 +57,8 @@ def test_unknown_command(tmp_path):
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == (
-        "catml: no command 'trian'. Did you mean 'train'? There are check, extract, train, benchmark, predict, talk.\n"
+        "catml: no command 'trian'. Did you mean 'train'? "
+        "There are check, extract, train, benchmark, predict, export, talk.\n"
     )
 
 

@@ -39,6 +39,9 @@ KEEPERS = {
     "optuna": {"catml.study"},
     "pickle": {"catml.backbones.pth"},
     "matplotlib": {"catml.report"},
+    "onnx": {"catml.export"},
+    "onnxruntime": {"catml.export"},
+    "ai_edge_litert": {"catml.export"},
 }
 
 

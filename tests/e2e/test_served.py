@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
+from catml import export
 from catml.backbones import registry, weights
 from catml.backbones.extract import compiled
 from catml.classifier import load
@@ -134,8 +135,19 @@ def test_what_is_malformed_is_refused_with_a_reason(post: Post, photos: list[Pat
     np.testing.assert_equal(served(post, photos[:1]).argmax(), 0)
 
 
-def ways(model: Path, post: Post, photos: list[Path], folder: Path) -> dict[str, NDArray[np.floating]]:
-    """Return probabilities of photos from every way to ask the model that there is here."""
+@pytest.fixture(scope="module")
+def exported(model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The files for other runtimes, by format, of those that are installed."""
+    classifier, folder = load(model / "artifacts" / "classifier"), tmp_path_factory.mktemp("exported")
+    files = {kind: folder / kind / f"classifier{ending}" for kind, ending in export.ENDINGS.items()}
+    files = {kind: file for kind, file in files.items() if not export.missing(kind)}
+    for kind, file in files.items():
+        export.export(classifier, kind, file)
+    return files
+
+
+def ways(model: Path, post: Post, photos: list[Path], exported: dict[str, Path]) -> dict[str, NDArray[np.floating]]:
+    """Return probabilities of photos from every way to ask the model; other runtimes where they are installed."""
     classifier = load(model / "artifacts" / "classifier")
     (size,) = classifier.description.input_sizes
     pixels = np.stack([decode(photo.read_bytes(), size) for photo in photos])
@@ -154,18 +166,21 @@ def ways(model: Path, post: Post, photos: list[Path], folder: Path) -> dict[str,
         ).filter(like="probability_").to_numpy(),
         "REST": served(post, photos),
     }  # fmt: skip
+    for kind, file in exported.items():
+        ask = {"onnx": export._onnx, "litert": export._litert, "keras": export._keras}[kind](file, network)
+        answers[kind] = ask([pixels.astype(np.float32)])
     return answers
 
 
-def test_same_photo_same_probabilities(model: Path, post: Post, photos: list[Path], tmp_path: Path) -> None:
-    answers = ways(model, post, photos, tmp_path)
+def test_same_photo_same_probabilities(model: Path, post: Post, photos: list[Path], exported: dict[str, Path]) -> None:
+    answers = ways(model, post, photos, exported)
     for way, given in answers.items():
         np.testing.assert_allclose(given, answers["training"], rtol=0, atol=1e-5, err_msg=way)
 
 
 def test_same_probabilities_of_photos_that_lie_on_their_side(
-    model: Path, post: Post, shared: Path, tmp_path: Path
+    model: Path, post: Post, shared: Path, exported: dict[str, Path]
 ) -> None:
     phones = sorted((shared / "photos" / "phone-originals").glob("*.jpg"))
     assert sum(capture(phone.read_bytes()).orientation != 1 for phone in phones) == 5
-    test_same_photo_same_probabilities(model, post, phones, tmp_path)
+    test_same_photo_same_probabilities(model, post, phones, exported)
