@@ -34,7 +34,7 @@ check: $(VENV)/.catml-dev  ## Check style and types
 
 lock: $(VENV)/.catml-dev  ## Look for newer versions of everything and write the lock files anew
 	$(BIN)/uv pip compile $(COMPILE) --extra cpu -o requirements.lock
-	$(BIN)/uv pip compile $(COMPILE) --extra cpu --extra lite2 --extra dev -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile $(COMPILE) --extra cpu --extra lite2 --extra export --extra dev -c requirements.lock -o requirements-dev.lock
 	$(BIN)/uv pip compile $(COMPILE) --extra gpu -c requirements.lock -o requirements-gpu.lock
 
 clean:  ## Remove the environment and everything made in data/, but no runs and no models

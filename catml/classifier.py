@@ -5,6 +5,7 @@ import binascii
 import itertools
 import json
 import os
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 MODEL_FILE, DESCRIPTION_FILE = "classifier.keras", "classifier.json"
 JUDGED_FILE, FAMILIAR_FILE, KEPT_FILE = "judged.csv", "familiar.npz", "photos.npz"
 BATCH, BATCHES_AHEAD = 16, 2
+DATA_URL = re.compile(r"\s*data:[^,]{0,200};base64,", re.IGNORECASE)
 
-# What predict takes: the bytes of a photo file, its path, or its bytes as base64 text.
+# What predict takes: the bytes of a photo file, its path, or its bytes as base64 text, maybe in a data URL.
 Photo = bytes | bytearray | str | Path
 
 
@@ -86,11 +88,12 @@ class Classifier:
     judged: pd.DataFrame | None = None
     kept: KeptPhotos | None = None
 
-    def predict(self, photos: Sequence[Photo]) -> pd.DataFrame:
+    def predict(self, photos: Sequence[Photo], *, paths: bool = True) -> pd.DataFrame:
         """Say what is on photos.
 
         Args:
             photos: file contents, paths or base64 texts, in any mixture.
+            paths: whether a text may be a path. Where strangers send texts, one that is would be read for them.
 
         Returns:
             One row a photo: `label`, the most probable one; `probability`, its; `unsure`, whether that is too little to
@@ -99,14 +102,14 @@ class Classifier:
         Raises:
             InputError: photos that can't be decoded, all of them, with reasons.
         """
-        answers = pd.concat([self._answers([], []), *self.stream(photos)], ignore_index=True)
+        answers = pd.concat([self._answers([], []), *self.stream(photos, paths=paths)], ignore_index=True)
         broken = answers["problem"] != ""
         if broken.any():
             wrong = zip(np.flatnonzero(broken), answers.loc[broken, "problem"], strict=True)
             raise InputError([f"row {row}, {_name(photos[int(row)])}: {problem}" for row, problem in wrong])
         return answers.drop(columns="problem").astype({"unsure": bool})
 
-    def stream(self, photos: Iterable[Photo]) -> Iterator[pd.DataFrame]:
+    def stream(self, photos: Iterable[Photo], *, paths: bool = True) -> Iterator[pd.DataFrame]:
         """Say what is on photos, batch by batch: as many photos as you like, in the memory that a few take.
 
         While a batch is answered, threads decode those that come next.
@@ -118,7 +121,7 @@ class Classifier:
         decoding: deque[list[Future[list[Pixels] | str]]] = deque()
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for batch in _batches(photos):
-                decoding.append([pool.submit(_decoded, photo, self.description.input_sizes) for photo in batch])
+                decoding.append([pool.submit(_decoded, photo, self.description.input_sizes, paths) for photo in batch])
                 if len(decoding) > BATCHES_AHEAD:
                     yield self._answered([photo.result() for photo in decoding.popleft()])
             while decoding:
@@ -220,10 +223,10 @@ def _batches(photos: Iterable[Photo]) -> Iterator[list[Photo]]:
         yield batch
 
 
-def _decoded(photo: Photo, sizes: Sequence[int]) -> list[Pixels] | str:
+def _decoded(photo: Photo, sizes: Sequence[int], paths: bool) -> list[Pixels] | str:
     """Return a photo in each of the sizes, or why that can't be."""
     try:
-        data = _bytes(photo)
+        data = _bytes(photo, paths)
         return [decode(data, size) for size in sizes]
     except DecodeError as reason:
         return str(reason)
@@ -234,19 +237,21 @@ def _name(photo: Photo) -> str:
     return str(photo) if short and not isinstance(photo, bytes | bytearray) else "photo"
 
 
-def _bytes(photo: Any) -> bytes:
+def _bytes(photo: Any, paths: bool) -> bytes:
     if isinstance(photo, bytes | bytearray):
         return bytes(photo)
     if isinstance(photo, Path):
         return read_bytes(photo)
     if not isinstance(photo, str):
-        raise DecodeError(f"expected bytes, a path or base64 text, got {type(photo).__name__}")
-    if os.path.isfile(photo):  # noqa: PTH113, Path.is_file raises an error where a text is too long for a name
+        wanted = "bytes, a path or base64 text" if paths else "bytes or base64 text"
+        raise DecodeError(f"expected {wanted}, got {type(photo).__name__}")
+    # Path.is_file raises an error where a text is too long for a name.
+    if paths and os.path.isfile(photo):  # noqa: PTH113
         return read_bytes(Path(photo))
     try:
-        data = base64.b64decode("".join(photo.split()), validate=True)
+        data = base64.b64decode("".join(DATA_URL.sub("", photo, count=1).split()), validate=True)
     except (binascii.Error, ValueError):
-        raise DecodeError("neither an existing file nor base64 text") from None
-    if len(data) < 32:  # no image format is that small: this was meant as a name
+        raise DecodeError("neither an existing file nor base64 text" if paths else "not base64 text") from None
+    if paths and len(data) < 32:  # no image format is that small: this was meant as a name
         raise DecodeError("no such file")
     return data

@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
     commands = {
         "check": _check, "extract": _extract, "train": _train, "benchmark": _benchmark, "predict": _predict,
-        "serve": _serve, "talk": _talk, "backbones": _backbones,
+        "serve": _serve, "export": _export, "talk": _talk, "backbones": _backbones,
     }  # fmt: skip
     command = ""
     try:
@@ -165,7 +165,7 @@ def _benchmark(values: dict[str, Any], problems: list[str]) -> None:
 def _predict(values: dict[str, Any], problems: list[str]) -> None:
     if problems:
         raise InputError(problems)
-    quiet.settle()
+    quiet.settle("tensorflow", "mlflow")
     from catml import prediction
 
     prediction.show(values["photos"], values["model"], values["format"], values["copy_to"])
@@ -177,6 +177,15 @@ def _serve(values: dict[str, Any], problems: list[str]) -> None:
     from catml.serving import server
 
     server.serve(values)
+
+
+def _export(values: dict[str, Any], problems: list[str]) -> None:
+    if "format" not in values or "output" not in values:
+        raise InputError(problems)
+    quiet.settle("mlflow")
+    from catml import export
+
+    export.show(values["model"], values["format"], values["output"], values["photos"], problems)
 
 
 def _talk(values: dict[str, Any], problems: list[str]) -> None:

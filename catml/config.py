@@ -236,6 +236,30 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
             ),
         ),
     ),
+    "export": (
+        "write the classifier as a file for another runtime, if it answers as Keras does",
+        (
+            Parameter(
+                "format",
+                "onnx",
+                "format of the file: onnx, litert (for phones) or keras",
+                readers.one_of("onnx", "litert", "keras"),
+            ),
+            Parameter(
+                "output",
+                "exported",
+                "file to write, ending in .onnx, .tflite or .keras, or a folder",
+                readers.filled("a file or a folder"),
+            ),
+            _MODEL,
+            Parameter(
+                "photos",
+                "",
+                "photos, folders or patterns, separated by commas: compare answers on them too",
+                readers.text,
+            ),
+        ),
+    ),
     "talk": (
         "the numbers of the talk catml grew out of: as published, reproduced, and corrected",
         (

@@ -19,7 +19,7 @@ def settle(*names: str) -> None:
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # seven would take minutes; catml tries again itself
-    with _stderr_kept_back(), warnings.catch_warnings():
+    with stderr_kept_back(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in names or ("tensorflow", "mlflow", "optuna"):
             importlib.import_module(name)
@@ -29,7 +29,7 @@ def settle(*names: str) -> None:
 
 
 @contextlib.contextmanager
-def _stderr_kept_back() -> Iterator[None]:
+def stderr_kept_back() -> Iterator[None]:
     """Hold back what is written to standard error, also by C++ code, and show it only if an exception comes.
 
     TensorFlow 2.21 writes two notices on its build before its own log level takes effect, so no setting silences them.

@@ -1,23 +1,28 @@
 """The classifier as a model of MLflow: logged, registered, loaded; and the one that is in use at present."""
 
+import base64
 import contextlib
 import io
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import mlflow
-from mlflow.models import ModelSignature
+import pandas as pd
+from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema, TensorSpec
 
 from catml.backbones.store import tensorflow_build
 from catml.classifier import Classifier, load
 from catml.errors import InputError
+from catml.photos import sample
 
 # What the registered model needs where it is loaded, at the versions it was made with.
 REQUIRED = ("keras", "mlflow", "numpy", "pandas", "pillow")
+# Without it HEIC photos are refused. Where it is installed, such may be among those learnt from.
+FOR_HEIC = "pillow-heif"
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,14 @@ class Entry:
     description: str
 
 
+class _Pyfunc:
+    """MLflow's pyfunc flavour, which here takes the argument that keeps `Model.log` from running the example."""
+
+    @staticmethod
+    def save_model(*, validate_serving_input: bool, **given: Any) -> None:
+        mlflow.pyfunc.save_model(**given)
+
+
 def register(run_id: str, folder: Path, labels: list[str], entry: Entry) -> int:
     """Log the classifier saved in `folder` as a model of the run, and register it.
 
@@ -48,16 +61,21 @@ def register(run_id: str, folder: Path, labels: list[str], entry: Entry) -> int:
     ]
     outputs += [ColSpec("double", f"probability_{label}") for label in labels]
     client = mlflow.MlflowClient()
-    with mlflow.start_run(run_id=run_id), warnings.catch_warnings():
-        # An example would make MLflow load the model and predict once more; the signature says what an example would.
-        warnings.filterwarnings("ignore", message=".*An input example was not provided.*")
-        logged = mlflow.pyfunc.log_model(
+    with mlflow.start_run(run_id=run_id):
+        # `mlflow.pyfunc.log_model` would load the model and answer the example, for seconds: this model has just
+        # answered the test.
+        logged = Model.log(
+            artifact_path=None,
             name="classifier",
+            flavor=_Pyfunc,
+            flavor_name="pyfunc",
             python_model=str(Path(__file__).with_name("served_model.py")),
             artifacts={"classifier": str(folder)},
             code_paths=[str(Path(__file__).parent)],
             signature=ModelSignature(Schema([ColSpec("string", "image")]), Schema(outputs)),
-            pip_requirements=[f"{package}=={version(package)}" for package in REQUIRED] + [tensorflow_build()],
+            input_example=example(),
+            validate_serving_input=False,
+            pip_requirements=requirements(),
         )
     with contextlib.redirect_stderr(io.StringIO()):  # "Successfully registered …": the command says it in its own words
         registered = mlflow.register_model(
@@ -65,6 +83,23 @@ def register(run_id: str, folder: Path, labels: list[str], entry: Entry) -> int:
         )
     client.update_model_version(entry.name, registered.version, entry.description)
     return int(registered.version)
+
+
+def example() -> pd.DataFrame:
+    """Return what the model takes: a drawn cat, since a photo of the user's would go wherever the model goes."""
+    picture = sample.draw_photo(sample.LABELS[0], 0)
+    picture.thumbnail((160, 160))
+    photo = io.BytesIO()
+    picture.save(photo, "JPEG", quality=80)
+    return pd.DataFrame({"image": [base64.b64encode(photo.getvalue()).decode()]})
+
+
+def requirements() -> list[str]:
+    """Return what has to be installed where the model is loaded, as lines of a requirements file."""
+    pinned = [f"{package}=={version(package)}" for package in REQUIRED]
+    with contextlib.suppress(PackageNotFoundError):
+        pinned.append(f"{FOR_HEIC}=={version(FOR_HEIC)}")
+    return [*pinned, tensorflow_build()]
 
 
 def set_alias(name: str, alias: str, number: int) -> None:

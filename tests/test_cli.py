@@ -58,7 +58,7 @@ def test_unknown_command(tmp_path):
     assert done.stdout == ""
     assert done.stderr == (
         "catml: no command 'trian'. Did you mean 'train'? "
-        "There are check, extract, train, benchmark, predict, serve, talk, backbones.\n"
+        "There are check, extract, train, benchmark, predict, serve, export, talk, backbones.\n"
     )
 
 

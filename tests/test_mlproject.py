@@ -61,6 +61,8 @@ VALUES = {
     "all": ("true", True),
     "measure": ("false", False),
 }
+# Where a name means something else.
+OWN = {"export": {"format": ("litert", "litert")}}
 
 
 def entry_points():
@@ -112,16 +114,19 @@ def test_parameters_and_defaults_are_those_of_the_code(name):
 @pytest.mark.parametrize("name", ["main", *config.COMMANDS])
 def test_every_parameter_reaches_the_code(name):
     entry_point = PROJECT.get_entry_point(name)
-    given = {key: VALUES[key][0] for key in entry_point.parameters}
+    texts = VALUES | OWN.get(name, {})
+    given = {key: texts[key][0] for key in entry_point.parameters}
     command, values, problems = parse(command_line(entry_point, given))
     assert (command, problems) == (code_name(name), [])
-    expected = {key: VALUES[key][1] for key in entry_point.parameters}
+    expected = {key: texts[key][1] for key in entry_point.parameters}
     if name == "predict":
         expected["photos"] = [expected["photos"]]
     assert values == expected
 
 
-@pytest.mark.parametrize("name", ["main", "train", "extract", "check", "benchmark", "serve", "talk", "backbones"])
+@pytest.mark.parametrize(
+    "name", ["main", "train", "extract", "check", "benchmark", "serve", "export", "talk", "backbones"]
+)
 def test_defaults_reach_the_code(name):
     command, values, problems = parse(command_line(PROJECT.get_entry_point(name), {}))
     assert problems == []
@@ -157,7 +162,9 @@ def test_both_environment_files_say_the_same():
 
 
 @pytest.mark.parametrize(
-    ("lock", "extras"), list(zip(LOCKS, [("cpu",), ("cpu", "lite2", "dev"), ("gpu",)], strict=True)), ids=LOCKS
+    ("lock", "extras"),
+    list(zip(LOCKS, [("cpu",), ("cpu", "lite2", "export", "dev"), ("gpu",)], strict=True)),
+    ids=LOCKS,
 )
 def test_lock_pins_every_dependency_within_its_range(lock, extras):
     project, locked = PYPROJECT["project"], pins(lock)

@@ -48,6 +48,9 @@ KEEPERS = {
     "fastapi": {"catml.serving"},
     "starlette": {"catml.serving"},
     "uvicorn": {"catml.serving"},
+    "onnx": {"catml.export"},
+    "onnxruntime": {"catml.export"},
+    "ai_edge_litert": {"catml.export"},
 }
 
 

@@ -30,7 +30,7 @@ def trained(colours: Path, run: Run, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="module")
 def served(trained: Path, home: Path) -> Iterator[Callable[..., tuple["subprocess.Popen[str]", str]]]:
-    """Return a function that starts the command on a free port, waits until it says where it listens, and tells that."""
+    """Return a function that starts the command on a free port and waits until it says where it listens."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*options: str) -> tuple["subprocess.Popen[str]", str]:
