@@ -1,24 +1,24 @@
 """Every parameter of every command, once: its name, its default, what it accepts, and how it is read.
 
-Nothing here imports the rest of catml but the readers, so `catml --help` stays quick, and the same table builds the
-command line, checks what `mlflow run` passes on (MLflow checks no types), and is held against MLproject by a test.
+Nothing here imports the rest of catml but `parameters` and `readers`, so `catml --help` stays quick. The same table builds
+the command line, checks what `mlflow run` passes on (MLflow checks no types), and is held against MLproject by a test.
 """
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from catml import readers
+from catml import parameters, readers
+from catml.parameters import Parameter
 
-SAMPLE = "sample"
-AUTO = readers.AUTO
+SAMPLE, AUTO = parameters.SAMPLE, readers.AUTO
 FOLDS = 5
 MIN_PHOTOS_PER_LABEL = 10
-MODEL_NAME = "catml"
+MODEL_NAME = parameters.MODEL_NAME
 EXPERIMENT = "catml"
-CHAMPION, CHALLENGER = "champion", "challenger"
+CHAMPION, CHALLENGER = parameters.CHAMPION, "challenger"
 # With fewer test photos, an accuracy of 95 % would have an interval more than 17 points wide.
 FEW_TEST_PHOTOS = 30
 
@@ -36,95 +36,35 @@ def tracking_patience() -> float:
         return 60.0
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter: `read` turns its text into a value or raises ValueError saying what was expected."""
-
-    name: str
-    default: str
-    help: str
-    read: Callable[[str], Any]
-
-    @property
-    def is_flag(self) -> bool:
-        """Whether its bare name means yes."""
-        return self.read is readers.yes_or_no
-
-
-_PHOTOS = Parameter(
-    "photos",
-    SAMPLE,
-    "folder with one folder of photos per label, or a table (CSV, Parquet: path, label, maybe group and split); "
-    "'sample' is the drawn sample",
-    readers.filled("a folder, a table, or 'sample'"),
-)
-_SKIP_BROKEN = Parameter(
-    "skip_broken", "false", "go on without files that are no photos, and record them", readers.yes_or_no
-)
-_COSINE = Parameter(
-    "cosine",
-    "",
-    "photos of one label whose features have at least this cosine stay together (.8 is a careful one); empty: off",
-    readers.cosine,
-)
-_TEST_FRACTION = Parameter(
-    "test_fraction", "0.2", "share of the photos kept back for the one test", readers.share(0.05, 0.5)
-)
-_BACKBONES = Parameter(
-    "backbones",
-    AUTO,
-    "names separated by commas; 'auto' takes all whose weights are on this machine; 'a+b' uses both together",
-    readers.names,
-)
-_MIRRORED = Parameter(
-    "mirrored",
-    "false",
-    "look at each photo and its mirror image, and take the mean of their features",
-    readers.yes_or_no,
-)
-_VIEWS = Parameter(
-    "views",
-    "0",
-    "how many augmented views of each photo to learn from: turned, moved, sheared, zoomed, mirrored; heads with and "
-    "without them are tried",
-    readers.whole(0, 1000),
-)
-_AUGMENTATION = Parameter(
-    "augmentation",
-    "",
-    "from what views are drawn, such as 'rotation=10; flip=false'; the rest stays 'rotation=20; shift=0.2; shear=0.2; "
-    "zoom=0.2; flip=true'",
-    readers.text,
-)
-_WEIGHTS = Parameter("weights", "", "weights files of your own: NAME=PATH, several separated by commas", readers.text)
-_SIZE = Parameter(
-    "size", "299", "side, in pixels, of the squares that networks from scratch see", readers.whole(8, 1024)
-)
-_MODEL = Parameter(
-    "model", f"models:/{MODEL_NAME}@{CHAMPION}", "MLflow address of the model", readers.filled("an MLflow address")
-)
-_SEED = Parameter("seed", "42", "everything random follows from it", readers.whole(0))
-
 COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
     "check": (
         "look through the photos before anything is learnt from them; nothing but the report is written",
-        (_PHOTOS, _SKIP_BROKEN, _COSINE, _SEED, _TEST_FRACTION),
+        (parameters.PHOTOS, parameters.SKIP_BROKEN, parameters.COSINE, parameters.SEED, parameters.TEST_FRACTION),
     ),
     "extract": (
         "compute the features of all photos, once",
-        (_PHOTOS, _SKIP_BROKEN, _BACKBONES, _WEIGHTS, _MIRRORED, _VIEWS, _AUGMENTATION, _SEED),
+        (
+            parameters.PHOTOS,
+            parameters.SKIP_BROKEN,
+            parameters.BACKBONES,
+            parameters.WEIGHTS,
+            parameters.MIRRORED,
+            parameters.VIEWS,
+            parameters.AUGMENTATION,
+            parameters.SEED,
+        ),
     ),
     "train": (
         "extract what is missing, find the best head, test it once, register it",
         (
-            _PHOTOS,
-            _SKIP_BROKEN,
-            _COSINE,
-            _BACKBONES,
-            _WEIGHTS,
-            _MIRRORED,
-            _VIEWS,
-            _AUGMENTATION,
+            parameters.PHOTOS,
+            parameters.SKIP_BROKEN,
+            parameters.COSINE,
+            parameters.BACKBONES,
+            parameters.WEIGHTS,
+            parameters.MIRRORED,
+            parameters.VIEWS,
+            parameters.AUGMENTATION,
             Parameter("trials", "40", "how many heads to try; fewer where the space has fewer", readers.whole(1)),
             Parameter("repeats", "2", "how many times the photos are folded anew for each head", readers.whole(1, 100)),
             Parameter(
@@ -141,8 +81,8 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
                 "PostgreSQL database in which several machines share the study; empty: a file in the data folder",
                 readers.database,
             ),
-            _SEED,
-            _TEST_FRACTION,
+            parameters.SEED,
+            parameters.TEST_FRACTION,
             Parameter(
                 "nested",
                 AUTO,
@@ -179,18 +119,18 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
     "benchmark": (
         "train three small networks from scratch on the same photos, to see what backbones are worth",
         (
-            _PHOTOS,
-            _SKIP_BROKEN,
-            _COSINE,
-            _SEED,
-            _TEST_FRACTION,
+            parameters.PHOTOS,
+            parameters.SKIP_BROKEN,
+            parameters.COSINE,
+            parameters.SEED,
+            parameters.TEST_FRACTION,
             Parameter(
                 "epochs",
                 "20",
                 "how many epochs each network is trained for; the best one counts",
                 readers.whole(1, 1000),
             ),
-            _SIZE,
+            parameters.SIZE,
         ),
     ),
     "predict": (
@@ -203,7 +143,7 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
                 "the names of photos, from standard input",
                 readers.text,
             ),
-            _MODEL,
+            parameters.MODEL,
             Parameter(
                 "format",
                 "table",
@@ -221,7 +161,7 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
     "serve": (
         "answer photos in a browser, on this machine or a phone, and over HTTP",
         (
-            _MODEL,
+            parameters.MODEL,
             Parameter(
                 "host",
                 "127.0.0.1",
@@ -251,7 +191,7 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
                 "file to write, ending in .onnx, .tflite or .keras, or a folder",
                 readers.filled("a file or a folder"),
             ),
-            _MODEL,
+            parameters.MODEL,
             Parameter(
                 "photos",
                 "",
@@ -275,11 +215,11 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
                 "folders of photos to repeat the talk on, separated by commas; empty: none",
                 readers.text,
             ),
-            _BACKBONES,
-            _WEIGHTS,
-            _SIZE,
+            parameters.BACKBONES,
+            parameters.WEIGHTS,
+            parameters.SIZE,
             Parameter("seeds", "40", "how many times each of the talk's fits is made anew", readers.whole(2, 1000)),
-            _SEED,
+            parameters.SEED,
             Parameter("quick", "false", "three seeds, stored arrays only: half a minute", readers.yes_or_no),
             Parameter("output", "data/talk", "folder for tables and pictures", readers.filled("a folder")),
         ),
@@ -287,8 +227,11 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
     "backbones": (
         "show the backbones there are, what is known of them, and how fast they are here",
         (
-            replace(_BACKBONES, help="names separated by commas; 'auto' shows the usual ones and all that are here"),
-            _WEIGHTS,
+            replace(
+                parameters.BACKBONES,
+                help="names separated by commas; 'auto' shows the usual ones and all that are here",
+            ),
+            parameters.WEIGHTS,
             Parameter("all", "false", "show every backbone there is", readers.yes_or_no),
             Parameter("measure", "true", "measure those whose weights are here, and those named", readers.yes_or_no),
         ),

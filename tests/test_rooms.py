@@ -13,7 +13,8 @@ LONGEST = 300
 # What each room may import beside the standard library. A room is named by the beginning of its modules' names.
 ROOMS = {
     "catml.errors": set(),
-    "catml.config": {"catml.readers"},
+    "catml.config": {"catml.parameters", "catml.readers"},
+    "catml.parameters": {"catml.readers"},
     "catml.readers": set(),
     "catml.files": set(),
     "catml.photos": {
