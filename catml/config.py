@@ -1,7 +1,8 @@
 """Every parameter of every command, once: its name, its default, what it accepts, and how it is read.
 
-Nothing here imports the rest of catml but `parameters` and `readers`, so `catml --help` stays quick. The same table builds
-the command line, checks what `mlflow run` passes on (MLflow checks no types), and is held against MLproject by a test.
+Nothing here imports the rest of catml but `parameters` and `readers`, so `catml --help` stays quick. The same table
+builds the command line, checks what `mlflow run` passes on (MLflow checks no types), and is held against MLproject by a
+test.
 """
 
 import os
