@@ -110,6 +110,22 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return paint(tmp_path_factory.mktemp("photos") / "colours")
 
 
+@pytest.fixture(scope="session")
+def home_of_model(colours: Path, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a classifier of three colours is registered; only to be looked at."""
+    folder = tmp_path_factory.mktemp("registered")
+    options = ("--backbones", "efficientnet-lite0", "--trials", "1", "--repeats", "1")
+    run("catml", "train", "--photos", colours, *options, cwd=folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model(home_of_model: Path) -> Path:
+    """The folder of that model as MLflow keeps it."""
+    (found,) = home_of_model.glob("mlruns/*/models/*/artifacts")
+    return found
+
+
 @pytest.fixture
 def server(request: pytest.FixtureRequest) -> Iterator[Callable[..., str]]:
     """Return a function that starts `mlflow ui` without flags but its port in a folder, and waits until it answers."""

@@ -25,25 +25,9 @@ from catml.classifier import load
 from catml.heads.spec import Layer, respond
 from catml.photos.decode import capture, decode
 from tests.e2e import malformed
-from tests.e2e.conftest import BIN, Run, environment
+from tests.e2e.conftest import BIN, environment
 
 Post = Callable[[bytes, str], tuple[int, str]]
-
-
-@pytest.fixture(scope="module")
-def home_of_model(colours: Path, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which a classifier of three colours is registered."""
-    folder = tmp_path_factory.mktemp("served")
-    options = ("--backbones", "efficientnet-lite0", "--trials", "1", "--repeats", "1")
-    run("catml", "train", "--photos", colours, *options, cwd=folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def model(home_of_model: Path) -> Path:
-    """The folder of the model as MLflow keeps it."""
-    (found,) = home_of_model.glob("mlruns/*/models/*/artifacts")
-    return found
 
 
 @pytest.fixture(scope="module")
