@@ -19,7 +19,7 @@ from catml.registration import load_from
 
 STANDARD_INPUT = "-"
 UNSURE = "_unsure"  # no label: a label of that name would have to be a folder of photos
-FEW = 64  # so many rows are no long work
+FEW = 32  # so many rows are no long work
 Row = Mapping[str, Any]
 
 

@@ -30,6 +30,12 @@ from tests.e2e.conftest import BIN, environment
 Post = Callable[[bytes, str], tuple[int, str]]
 
 
+@pytest.fixture(autouse=True)
+def paths_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests have loaded a server here, so that a model would take no paths; the real one is another process."""
+    monkeypatch.setenv("CATML_PATHS", "true")
+
+
 @pytest.fixture(scope="module")
 def photos(colours: Path) -> list[Path]:
     return sorted(colours.rglob("*.jpg"))[::7]
