@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 
-from catml.served_model import SERVING, ServedClassifier, reads_paths
+from catml.served_model import SERVERS, SERVING, ServedClassifier, reads_paths
 from tests.test_classifier import make, photo
 
 
@@ -32,6 +32,8 @@ def path(tmp_path):
 def at_home(monkeypatch):
     monkeypatch.delenv(SERVING, raising=False)
     monkeypatch.delenv("CATML_PATHS", raising=False)
+    for name in SERVERS:  # other tests may have loaded one
+        monkeypatch.delitem(sys.modules, name, raising=False)
 
 
 def ask(model, *photos):
