@@ -1,6 +1,7 @@
 """What is said of one photo, and why: label, probabilities, nearest photos learnt from, where the network looked."""
 
 import base64
+import contextlib
 import io
 import threading
 from typing import Any
@@ -18,6 +19,7 @@ from catml.photos.decode import Pixels, TooManyPixelsError, decode, measure
 NEAREST = 3
 LONGEST = 320  # side of a heat map's picture, in pixels
 QUALITY = 80
+LARGE = 24_000_000  # pixels; decoding takes up to 25 bytes each, so that larger photos are decoded one at a time
 
 
 class Answering:
@@ -34,6 +36,7 @@ class Answering:
         self._network = with_maps(classifier.network)
         # Two passes at once would each take twice as long, and twice the memory.
         self._one_at_a_time = threading.Lock()
+        self._one_large = threading.Lock()
         self._heads = self._explained_heads()
         self._answer([np.full((1, side, side, 3), 128, np.uint8) for side in classifier.description.input_sizes])
 
@@ -51,7 +54,8 @@ class Answering:
         width, height = measure(data)
         if width * height > self._most * 1_000_000:
             raise TooManyPixelsError(f"{width} × {height} pixels, more than {self._most} megapixels")
-        pixels = [decode(data, size)[None] for size in self.classifier.description.input_sizes]
+        with self._one_large if width * height > LARGE else contextlib.nullcontext():
+            pixels = [decode(data, size)[None] for size in self.classifier.description.input_sizes]
         given, similarity, nearest = self._answer(pixels)
         probabilities = given[PROBABILITIES][0].astype(np.float64)
         best, labels = int(probabilities.argmax()), self.classifier.description.labels

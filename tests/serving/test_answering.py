@@ -1,6 +1,7 @@
 """What is said of a photo is what the classifier says, with the reasons for it."""
 
 import base64
+import contextlib
 import io
 import subprocess
 import sys
@@ -150,6 +151,29 @@ def test_from_many_threads_as_from_one(answering):
         thread.join()
     for expected, given in zip(alone, found, strict=True):
         assert given == [expected] * 5
+
+
+@pytest.mark.parametrize(("large", "most"), [(1_000_000, 2), (0, 1)])
+def test_large_photos_are_decoded_one_at_a_time(answering, monkeypatch, large, most):
+    under_way, seen, both = 0, [], threading.Barrier(2)
+
+    def slow(data, size):
+        nonlocal under_way
+        under_way += 1
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(2)  # for the other one, which comes only where both may
+        seen.append(under_way)
+        under_way -= 1
+        return decode(data, size)
+
+    monkeypatch.setattr("catml.serving.answering.decode", slow)
+    monkeypatch.setattr("catml.serving.answering.LARGE", large)
+    threads = [threading.Thread(target=answering.answer, args=(photo(seed),)) for seed in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(seen), max(seen)) == (2, most)
 
 
 def test_answering_needs_neither_scikit_learn_nor_scipy(toy, tmp_path):

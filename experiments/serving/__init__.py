@@ -1,0 +1,1 @@
+"""How many photos `catml serve` answers."""
