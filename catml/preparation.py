@@ -195,6 +195,8 @@ def _shown(found: Found, keys: Sequence[str], learnt: NDArray[np.bool_]) -> dict
     """Return the features of photos and of the augmented views of those learnt from: (1 + views, len(keys), width)."""
     plain = matrices(found, keys)
     views = max(source.views for source in found.sources)
+    if not views:
+        return {name: of[np.newaxis] for name, of in plain.items()}
     shown = {name: np.full((1 + views, *of.shape), np.nan, np.float32) for name, of in plain.items()}
     for name, table in shown.items():
         table[0] = plain.pop(name)
