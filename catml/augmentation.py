@@ -6,10 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from catml.evaluation.intervals import cross_validation_se
-from catml.evaluation.paired import corrected_t
+from catml.evaluation.paired import CHANCE, corrected_t
 from catml.study.sweep import Trial
-
-CHANCE = 0.05  # differences with a larger p-value are not told from chance
 
 
 @dataclass(frozen=True)

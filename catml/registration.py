@@ -117,6 +117,10 @@ def holder(name: str, alias: str) -> int | None:
         raise
 
 
+# What comes of files that are gone, or are not those of a classifier.
+UNLOADABLE = (mlflow.MlflowException, OSError, ValueError, KeyError, TypeError)
+
+
 def load_classifier(name: str, number: int) -> Classifier:
     """Load a registered version as the classifier itself.
 
@@ -124,9 +128,8 @@ def load_classifier(name: str, number: int) -> Classifier:
         InputError: its files are gone.
     """
     try:
-        folder = mlflow.artifacts.download_artifacts(f"models:/{name}/{number}/artifacts/classifier")
-        return load(Path(folder))
-    except (mlflow.MlflowException, OSError, ValueError, KeyError, TypeError) as error:
+        return _load(f"models:/{name}/{number}")
+    except UNLOADABLE as error:
         raise InputError(
             f"{name} version {number} can't be loaded ({str(error).splitlines()[0]}). Where it is lost, delete the "
             "version, or its alias, in the MLflow UI."
@@ -140,12 +143,16 @@ def load_from(uri: str) -> Classifier:
         InputError: there is none under that address.
     """
     try:
-        return load(Path(mlflow.artifacts.download_artifacts(f"{uri.rstrip('/')}/artifacts/classifier")))
-    except (mlflow.MlflowException, OSError, ValueError, KeyError, TypeError) as error:
+        return _load(uri.rstrip("/"))
+    except UNLOADABLE as error:
         raise InputError(
             f"model: nothing can be loaded from '{uri}' in {mlflow.get_tracking_uri()} "
             f"({str(error).splitlines()[0]}). 'catml train' registers one."
         ) from None
+
+
+def _load(uri: str) -> Classifier:
+    return load(Path(mlflow.artifacts.download_artifacts(f"{uri}/artifacts/classifier")))
 
 
 @dataclass(frozen=True)

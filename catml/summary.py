@@ -10,6 +10,7 @@ from catml.augmentation import gains
 from catml.baselines import COLOURS
 from catml.conclusion import Result
 from catml.evaluation.calibration import takes
+from catml.evaluation.paired import CHANCE
 from catml.study.sweep import Trial
 
 LEADERS = 3
@@ -54,7 +55,7 @@ def tested(result: Result) -> Iterator[tuple[str, str]]:
     shuffled = f"{screen.percent(float(assessed.shuffled.mean()))}, where chance is {screen.percent(assessed.chance)}"
     yield "baselines", f"{', '.join(given)}; with shuffled labels {shuffled}"
     colours = assessed.beside(COLOURS)
-    if colours.ahead <= 0 or colours.p > 0.05:
+    if colours.ahead <= 0 or colours.p > CHANCE:
         yield (
             "note",
             f"colours alone are about as good (against them, {colours.said}): do background or light tell the labels "

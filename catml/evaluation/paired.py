@@ -10,6 +10,8 @@ from scipy.stats import t as student
 
 from catml.evaluation.intervals import cross_validation_se
 
+CHANCE = 0.05  # differences with a larger p-value are not told from chance
+
 
 @dataclass(frozen=True)
 class Paired:

@@ -10,10 +10,9 @@ from catml.baselines import COLOURS, MAJORITY
 from catml.conclusion import Result
 from catml.evaluation.calibration import takes
 from catml.evaluation.intervals import Interval, accuracy_interval
-from catml.evaluation.paired import Paired
+from catml.evaluation.paired import CHANCE, Paired
 from catml.report.kinds import Kind
 
-CHANCE = 0.05  # differences with a larger p-value are not told from chance
 NARROW = 0.03  # intervals narrower than this are told in thousandths
 
 

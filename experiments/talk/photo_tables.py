@@ -29,7 +29,7 @@ def every(found: Repeated, seeds: int) -> list[Table]:
 
 def steps(found: Repeated) -> Table:
     """Return what catml's own commands come to: the talk's last slide, corrected, on these photos."""
-    pairs = {second: paired for first, _, paired in found.pairs for second in [first]}
+    pairs = {first: paired for first, _, paired in found.pairs}
     texts = [
         [
             step.title,
