@@ -14,16 +14,6 @@ CNN = {"backbone": "none (from scratch)", "filters": "16-32", "hidden": "0"}
 HEAD = {"backbone": "xception", "hidden": "0"}
 
 
-@pytest.fixture
-def store(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
-    yield
-    mlflow.set_tracking_uri(before)
-
-
 # The last two photos of four are kept back.
 SPLITS = pd.DataFrame(
     {"pixels_sha256": ["p0", "p1", "p2", "p3"], "label": LABELS, "group": range(4), "split": ["0", "1", "test", "test"]}
@@ -75,7 +65,7 @@ def test_it_is_said_as_a_sentence():
     assert compared(entry("x", HEAD, 0.1, 1.0), POOR) is None
 
 
-@pytest.mark.usefixtures("store")
+@pytest.mark.usefixtures("tracking_store")
 def test_earlier_runs_on_the_same_photos_are_found():
     judged = answers(*LABELS).assign(judged=["learn", "learn", "test", "test"])
     these = split.test_hash(SPLITS)
@@ -104,7 +94,7 @@ def test_earlier_runs_on_the_same_photos_are_found():
     assert earlier.artifact(run.id, "predictions.csv") is None
 
 
-@pytest.mark.usefixtures("store")
+@pytest.mark.usefixtures("tracking_store")
 @pytest.mark.parametrize("complete", [True, False])
 def test_of_a_nested_test_it_is_the_part_on_these_photos(complete):
     judged = answers("b", "b", "b", "a").assign(judged="test")[: 4 if complete else 3]
@@ -119,7 +109,7 @@ def test_of_a_nested_test_it_is_the_part_on_these_photos(complete):
         assert found[0].beside(entry("CNN 1", CNN, 0.6, 0.0, answers("a", "a", "a", "a"))) == Paired(2, 1, 0)
 
 
-@pytest.mark.usefixtures("store")
+@pytest.mark.usefixtures("tracking_store")
 def test_more_points_than_mlflow_takes_at_once():
     values = [1 / step for step in range(1, 1502)]
     with tracking.parent_run("long") as run:

@@ -244,16 +244,20 @@ def test_each_round_is_a_study_of_its_own(values):
     assert other.store.place != rounds["0"].store.place
 
 
+def viewed(folder, views, rows):
+    """A backbone with features of several views, (views, 12, 3); augmented ones only of photos that are learnt from."""
+    stores = {}
+    for view, of in zip(views, rows, strict=True):
+        stores[view] = FeatureStore(folder / "features", {"backbone": "one", "view": str(view)}, 3)
+        first = 2 if view.number else 0  # the first two are test photos
+        stores[view].append(KEYS[first:], of[first:])
+    return replace(source("one", None), stores=stores)
+
+
 def test_augmented_views_are_there_of_photos_that_are_learnt_from(tmp_path):
     views = all_views(2, False, 42, Ranges())
     rows = np.random.default_rng(0).normal(size=(3, 12, 3)).astype(np.float32)
-    stores = {}
-    for view, of in zip(views, rows, strict=True):
-        stores[view] = FeatureStore(tmp_path / "features", {"backbone": "one", "view": str(view)}, 3)
-        there = KEYS[2:] if view.number else KEYS  # the first two are test photos
-        stores[view].append(there, of[2:] if view.number else of)
-    plain = source("one", None)
-    material = load(found([replace(plain, stores=stores)], "one"), SPLITS).material
+    material = load(found([viewed(tmp_path, views, rows)], "one"), SPLITS).material
     np.testing.assert_array_equal(material.features["one"], rows[0])
     assert np.isnan(material.shown["one"][1:, :2]).all()
     np.testing.assert_array_equal(material.shown["one"][:, 2:], rows[:, 2:])
@@ -265,10 +269,6 @@ def test_augmented_views_are_there_of_photos_that_are_learnt_from(tmp_path):
 def test_augmented_views_are_averaged_with_their_mirror_images(tmp_path):
     views = all_views(1, True, 42, Ranges())
     rows = np.random.default_rng(0).normal(size=(4, 12, 3)).astype(np.float32)
-    stores = {}
-    for view, of in zip(views, rows, strict=True):
-        stores[view] = FeatureStore(tmp_path / "features", {"backbone": "one", "view": str(view)}, 3)
-        stores[view].append(KEYS, of)
-    material = load(found([replace(source("one", None), stores=stores)], "one"), SPLITS).material
+    material = load(found([viewed(tmp_path, views, rows)], "one"), SPLITS).material
     np.testing.assert_allclose(material.features["one"], rows[:2].mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(material.shown["one"][1, 2:], rows[2:, 2:].mean(axis=0), rtol=1e-5)
