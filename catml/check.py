@@ -62,7 +62,7 @@ def examine(values: Mapping[str, Any]) -> tuple[Checked, pd.DataFrame | None, li
     Raises:
         InputError: there is nothing to look through.
     """
-    checked = pipeline.look(values["photos"], values["skip_broken"])
+    checked = pipeline.look(values["photos"], values["skip_broken"], values["new_photos"])
     if values["cosine"] and not checked.stops:
         quiet.settle("tensorflow")
         checked = pipeline.group_by_features(checked, values["cosine"])

@@ -107,7 +107,7 @@ class Classifier:
         if broken.any():
             wrong = zip(np.flatnonzero(broken), answers.loc[broken, "problem"], strict=True)
             raise InputError([f"row {row}, {_name(photos[int(row)])}: {problem}" for row, problem in wrong])
-        return answers.drop(columns="problem").astype({"unsure": bool})
+        return answers.drop(columns=["similarity", "problem"]).astype({"unsure": bool})
 
     def stream(self, photos: Iterable[Photo], *, paths: bool = True) -> Iterator[pd.DataFrame]:
         """Say what is on photos, batch by batch: as many photos as you like, in the memory that a few take.
@@ -115,8 +115,8 @@ class Classifier:
         While a batch is answered, threads decode those that come next.
 
         Yields:
-            Rows as those of `predict`, with one more column, `problem`: why a photo can't be decoded, or empty. Where
-            there is one, `label` is empty and the rest is missing.
+            Rows as those of `predict`, with two more columns: `similarity` to the nearest photo learnt from; and
+            `problem`, why a photo can't be decoded, or empty. Where there is one, `label` is empty, the rest missing.
         """
         decoding: deque[list[Future[list[Pixels] | str]]] = deque()
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -154,6 +154,7 @@ class Classifier:
                 "probability": np.where(np.isnan(probabilities[:, 0]), np.nan, most),
                 "unsure": unsure,
                 **{f"probability_{label}": probabilities[:, number] for number, label in enumerate(labels)},
+                "similarity": similar,
                 "problem": np.array(problems, object),
             }
         )

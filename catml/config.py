@@ -40,12 +40,20 @@ def tracking_patience() -> float:
 COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
     "check": (
         "look through the photos before anything is learnt from them; nothing but the report is written",
-        (parameters.PHOTOS, parameters.SKIP_BROKEN, parameters.COSINE, parameters.SEED, parameters.TEST_FRACTION),
+        (
+            parameters.PHOTOS,
+            parameters.NEW_PHOTOS,
+            parameters.SKIP_BROKEN,
+            parameters.COSINE,
+            parameters.SEED,
+            parameters.TEST_FRACTION,
+        ),
     ),
     "extract": (
         "compute the features of all photos, once",
         (
             parameters.PHOTOS,
+            parameters.NEW_PHOTOS,
             parameters.SKIP_BROKEN,
             parameters.BACKBONES,
             parameters.WEIGHTS,
@@ -59,6 +67,7 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
         "extract what is missing, find the best head, test it once, register it",
         (
             parameters.PHOTOS,
+            parameters.NEW_PHOTOS,
             parameters.SKIP_BROKEN,
             parameters.COSINE,
             parameters.BACKBONES,
@@ -121,6 +130,7 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
         "train three small networks from scratch on the same photos, to see what backbones are worth",
         (
             parameters.PHOTOS,
+            parameters.NEW_PHOTOS,
             parameters.SKIP_BROKEN,
             parameters.COSINE,
             parameters.SEED,

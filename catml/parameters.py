@@ -31,6 +31,13 @@ PHOTOS = Parameter(
     "'sample' is the drawn sample",
     readers.filled("a folder, a table, or 'sample'"),
 )
+NEW_PHOTOS = Parameter(
+    "new_photos",
+    "",
+    "photos that came later, to be learnt from as well: folders, tables or patterns, separated by commas; such as the "
+    "tables of 'catml predict --log', labels filled in",
+    readers.text,
+)
 SKIP_BROKEN = Parameter(
     "skip_broken", "false", "go on without files that are no photos, and record them", readers.yes_or_no
 )

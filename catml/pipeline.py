@@ -20,6 +20,7 @@ from catml.errors import InputError
 from catml.photos.colours import WIDTH as COLOURS_WIDTH
 from catml.photos.findings import Checked, examine, group_notes
 from catml.photos.groups import Links, alike_in_features, group
+from catml.photos.named import find_sets
 from catml.photos.sample import draw_sample
 from catml.photos.split import TEST, is_given, remembered, split, test_hash
 from catml.photos.views import all_views, read_ranges
@@ -60,7 +61,7 @@ def find(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
 
     Args:
         values: the parameters `photos`, `backbones` and `weights`, one that is missing is among the problems; and
-            `skip_broken`, `mirrored`, `views`, `augmentation` and `seed` where the command has them.
+            `new_photos`, `skip_broken`, `mirrored`, `views`, `augmentation` and `seed` where the command has them.
         problems: what is known to be wrong already.
 
     Raises:
@@ -84,8 +85,9 @@ def find(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Found:
     if values.get("augmentation") and not views[0] and "views" in values:
         problems.append("augmentation: has no effect without augmented views. Drop it, or give views.")
     # The sample is always in order: no need to draw it for a command that can't go on.
-    skip = bool(values.get("skip_broken"))
-    checked = attempt(lambda: look(photos, skip)) if photos and not (problems and photos == config.SAMPLE) else None
+    skip, later = bool(values.get("skip_broken")), values.get("new_photos", "")
+    ready = photos and not (problems and photos == config.SAMPLE)
+    checked = attempt(lambda: look(str(photos), skip, later)) if ready else None
     problems += checked.stops if checked else ()
     if problems or chosen is None or checked is None or ranges is None:
         raise InputError(problems)
@@ -117,7 +119,7 @@ def find_photos(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Foun
     photos = values.get("photos")
     if photos and not (problems and photos == config.SAMPLE):
         try:
-            checked = look(photos, bool(values.get("skip_broken")))
+            checked = look(photos, bool(values.get("skip_broken")), values.get("new_photos", ""))
             problems += checked.stops
         except InputError as error:
             problems += error.problems
@@ -126,15 +128,18 @@ def find_photos(values: Mapping[str, Any], problems: Sequence[str] = ()) -> Foun
     return Found(checked, (), (), {})
 
 
-def look(photos: str, skip_broken: bool) -> Checked:
+def look(photos: str, skip_broken: bool, new_photos: str = "") -> Checked:
     """Look through the photos, without raising an error for what is wrong with them.
 
     Raises:
         InputError: there is nothing to look through.
     """
+    later, problems = find_sets(new_photos)
+    if problems:
+        raise InputError([f"new_photos: {problem}" for problem in problems])
     source = draw_sample(config.data_folder() / "sample") if photos == config.SAMPLE else Path(photos).expanduser()
     cache = config.data_folder() / "photos"
-    return examine(source, cache, config.MIN_PHOTOS_PER_LABEL, skip_broken=skip_broken)
+    return examine(source, cache, config.MIN_PHOTOS_PER_LABEL, skip_broken=skip_broken, later=later)
 
 
 def name_of(checked: Checked) -> str:

@@ -14,11 +14,11 @@ from tqdm import tqdm
 from catml import screen
 from catml.classifier import Photo
 from catml.errors import InputError
+from catml.photos.listing import UNSURE
 from catml.photos.named import find
 from catml.registration import load_from
 
 STANDARD_INPUT = "-"
-UNSURE = "_unsure"  # no label: a label of that name would have to be a folder of photos
 FEW = 32  # so many rows are no long work
 Row = Mapping[str, Any]
 

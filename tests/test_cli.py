@@ -10,8 +10,9 @@ from catml.cli import main, parse
 from catml.errors import InputError
 
 TRAIN = (
-    "photos, skip_broken, cosine, backbones, weights, mirrored, views, augmentation, trials, repeats, space, average, "
-    "memory, storage, seed, test_fraction, nested, precision, other, min_accuracy, register_as, small_pictures"
+    "photos, new_photos, skip_broken, cosine, backbones, weights, mirrored, views, augmentation, trials, repeats, "
+    "space, average, memory, storage, seed, test_fraction, nested, precision, other, min_accuracy, register_as, "
+    "small_pictures"
 )
 HEAVY = ("tensorflow", "keras", "mlflow", "optuna", "sklearn", "pandas", "PIL", "numpy")
 
@@ -113,7 +114,7 @@ def test_predict_without_photos():
             ["extract", "--trials=5"],
             [
                 "extract has no parameter 'trials'. "
-                "It has photos, skip_broken, backbones, weights, mirrored, views, augmentation, seed."
+                "It has photos, new_photos, skip_broken, backbones, weights, mirrored, views, augmentation, seed."
             ],
         ),
         (["train", "my-photos"], ["train: 'my-photos' is not understood. Parameters are given as --name value."]),
@@ -121,7 +122,7 @@ def test_predict_without_photos():
             ["extract", "--phots", "x", "stray", "--backbones", ","],
             [
                 "extract has no parameter 'phots'. Did you mean 'photos'? "
-                "It has photos, skip_broken, backbones, weights, mirrored, views, augmentation, seed.",
+                "It has photos, new_photos, skip_broken, backbones, weights, mirrored, views, augmentation, seed.",
                 "extract: 'stray' is not understood. Parameters are given as --name value.",
                 "backbones: expected 'auto' alone, or names of backbones separated by commas; 'a+b' uses the features "
                 "of both, got ','.",

@@ -9,6 +9,7 @@ from catml.errors import did_you_mean
 
 DEFAULTS = {
     "photos": "sample",
+    "new_photos": "",
     "skip_broken": False,
     "cosine": None,
     "backbones": ("auto",),

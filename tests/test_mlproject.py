@@ -23,6 +23,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 # A value of its own for each parameter, with what a shell could stumble over; all differ from the defaults.
 VALUES = {
     "photos": ("my $HOME 'photos'", "my $HOME 'photos'"),
+    "new_photos": ("later.csv", "later.csv"),
     "skip_broken": ("true", True),
     "cosine": ("0.8", 0.8),
     "backbones": ("xception,xception+nasnetlarge", ("xception", "xception+nasnetlarge")),

@@ -1,6 +1,6 @@
 """What is wrong with a photo table, and what should be known about it before anything is learnt from it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from catml.errors import did_you_mean
+from catml.photos.added import add, changed
 from catml.photos.groups import Links, find_links, group
 from catml.photos.listing import Listing, list_photos
 from catml.photos.scan import scan
@@ -34,7 +36,9 @@ class Checked:
         return self.table.loc[self.table["problem"] != "", ["path", "label", "problem"]]
 
 
-def examine(source: Path, cache: Path, min_photos: int, *, skip_broken: bool = False) -> Checked:
+def examine(
+    source: Path, cache: Path, min_photos: int, *, skip_broken: bool = False, later: Sequence[Path] = ()
+) -> Checked:
     """Read all photos of a folder or table, group them, and find what is wrong.
 
     Args:
@@ -42,18 +46,21 @@ def examine(source: Path, cache: Path, min_photos: int, *, skip_broken: bool = F
         cache: folder for the table of the last scan.
         min_photos: how many different photos each label needs.
         skip_broken: whether files that are no photos are left out instead of being a reason to stop.
+        later: what `add` takes: photos that came later.
 
     Raises:
         InputError: nothing can be listed.
     """
-    listing = list_photos(source)
+    listing = add(list_photos(source), later)
     table = scan(listing, cache)
     fine = table[table["problem"] == ""]
     stops = [] if skip_broken else _broken(table, listing)
-    stops += [*listing.problems, *_too_few(fine, listing, min_photos), *_contradictions(fine, listing.folder)]
-    # By content, so that no result depends on what files are called.
-    photos = fine.sort_values(["label", "pixels_sha256", "path"]).drop_duplicates("pixels_sha256")
-    photos = photos.reset_index(drop=True)
+    stops += [*listing.problems, *changed(table, listing), *_too_few(fine, listing, min_photos)]
+    stops += _contradictions(fine, listing.folder)
+    # By content, so that no result depends on what files are called. Of copies, one that was there first stays.
+    photos = fine.assign(later=fine["path"].isin(listing.added))
+    photos = photos.sort_values(["label", "pixels_sha256", "later", "path"]).drop_duplicates("pixels_sha256")
+    photos = photos.drop(columns="later").reset_index(drop=True)
     links = find_links(photos)
     photos["group"] = group(photos, links)
     notes = [*listing.notes, *_telling(photos), *_copies(fine, photos)]
@@ -118,9 +125,11 @@ def _too_few(fine: pd.DataFrame, listing: Listing, min_photos: int) -> Iterator[
     for label in listing.labels:
         count = int(different.get(label, 0))
         if count < min_photos:
+            # Where labels were typed in, it may be another one misspelt.
+            near = did_you_mean(label, set(listing.labels) - {*listing.places}) if label in listing.places else ""
             yield (
-                f"{listing.place(label)}: holds {count} different readable photos; at least {min_photos} are needed. "
-                "Add photos, or take the label away."
+                f"{listing.place(label)}: holds {count} different readable photos; at least {min_photos} are needed."
+                f"{near} Add photos, or take the label away."
             )
 
 

@@ -1,8 +1,8 @@
 """Which photos there are and what they are labelled: a folder per label, or a table with a row per photo."""
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,6 +15,9 @@ from catml.photos.split import LEARN, TEST
 LITTER = {"thumbs.db", "desktop.ini", "icon\r"}
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif"}
 COLUMNS = ["path", "label", "group", "split"]  # all text; group and split are empty where nobody has decided them
+BYTES_SHA256 = "bytes_sha256"
+# Where `catml predict --copy-to` puts what it is unsure of: no label, so it is no label's folder either.
+UNSURE = "_unsure"
 # What people call the parts of a split, in folders and in tables.
 SIDES = dict.fromkeys(("test", "testing", "holdout"), TEST) | dict.fromkeys(
     ("train", "training", "learn", "val", "valid", "validation", "dev"), LEARN
@@ -28,6 +31,9 @@ class Listing:
 
     `files` has the columns of `COLUMNS`, sorted by path; paths are relative to `folder`, with forward slashes, or
     absolute. `problems` are reasons not to go on, `notes` what should be known.
+
+    Of photos that came later, `added` says by path what they came with; `places`, by label, where labels that came with
+    them are from; `sha256`, by path, of which bytes the label was said.
     """
 
     source: Path
@@ -36,21 +42,28 @@ class Listing:
     labels: tuple[str, ...]  # also those without a photo
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    added: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)
+    sha256: Mapping[str, str] = field(default_factory=dict)
 
     def place(self, label: str) -> str:
         """Return where the photos of a label come from, for messages."""
+        if label in self.places:
+            return self.places[label]
         return f"{self.folder / label}" if self.source == self.folder else f"{self.source}: {label}"
 
 
-def list_photos(source: Path) -> Listing:
+def list_photos(source: Path, *, later: bool = False) -> Listing:
     """List the photos of a folder that holds one folder per label, or of a table.
 
     A folder whose folders are called `train`, `test`, `val` and the like and hold the label folders is understood: the
-    photos under `test` are the test photos.
+    photos under `test` are the test photos. What lies in a folder `_unsure` has no label yet, and is left out.
 
     Args:
         source: the folder; or a CSV, TSV or Parquet file with the columns `path` (relative to the table's own folder,
             or absolute) and `label`, and maybe `group` and `split`.
+        later: whether these are photos to be added to others. One label is enough then; rows without a label have none
+            yet, and are left out; and a column `bytes_sha256` says which bytes were given the label.
 
     Raises:
         InputError: there is no such folder or file, it can't be read, or rows of the table say nothing or contradict
@@ -62,29 +75,31 @@ def list_photos(source: Path) -> Listing:
         ".parquet": pd.read_parquet,
     }
     if source.is_dir():
-        return _from_folder(source)
+        return _from_folder(source, later)
     if source.is_file() and source.suffix.lower() in readers:
-        return _from_table(source, readers[source.suffix.lower()])
+        return _from_table(source, readers[source.suffix.lower()], later)
     if source.exists():
         raise InputError(
-            f"photos: '{source}' is a file. Give the folder that holds one folder per label, or a table (.csv, .tsv, "
-            ".parquet) with the columns path and label."
+            f"{'new_photos' if later else 'photos'}: '{source}' is a file. Give the folder that holds one folder per "
+            "label, or a table (.csv, .tsv, .parquet) with the columns path and label."
         )
     where = "" if source.is_absolute() else f" (looked in {Path.cwd()}; an absolute path is always understood)"
     raise InputError(f"photos: there is no folder or table '{source}'{where}.")
 
 
-def _from_folder(folder: Path) -> Listing:
+def _from_folder(folder: Path, later: bool) -> Listing:
     try:
-        found = sorted(_files(folder))
+        everything = sorted(_files(folder))
         inside = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
     except PermissionError as error:
         _unreadable(error)
+    found = [path for path in everything if not path.startswith(f"{UNSURE}/")]
+    undecided = len(everything) - len(found)
     unnamed = [ascii(path) for path in found if not _is_text(path)]
     if unnamed:
         raise InputError([f"{folder}: the name {name} is not valid UTF-8. Rename it." for name in unnamed])
-    folders = [name for name in inside if (folder / name).is_dir()]
-    stray = [name for name in inside if name not in folders and Path(name).suffix.lower() in PHOTO_SUFFIXES]
+    folders = [name for name in inside if (folder / name).is_dir() and name != UNSURE]
+    stray = [name for name in inside if name not in (*folders, UNSURE) and Path(name).suffix.lower() in PHOTO_SUFFIXES]
     parts = [path.split("/") for path in found]
     if not folders:
         # Without labels nothing can be learnt from them, but they can be looked through.
@@ -96,14 +111,16 @@ def _from_folder(folder: Path) -> Listing:
         decided = TEST in sides.values()
         rows = [("/".join(part), part[1], "", sides[part[0]] if decided else "") for part in parts]
         labels = sorted({part[1] for part in parts})
-        problems = _layout_problems(folder, stray, labels)
+        problems = _layout_problems(folder, stray, labels, later)
         test = ", ".join(name for name, side in sides.items() if side == TEST)
         kept = f"the test photos are those in {test}" if decided else "catml keeps back test photos of its own"
         notes = [f"the folders {', '.join(folders)} are no labels but parts of a split; {kept}"]
     else:
         rows, labels = [("/".join(part), part[0], "", "") for part in parts], folders
-        problems = _layout_problems(folder, stray, labels)
+        problems = _layout_problems(folder, stray, labels, later)
         notes = _suspicious(folders) + _nested(parts)
+    if undecided:
+        notes.append(f"{folder / UNSURE}: {undecided} photos have no label yet, and are left out")
     files = pd.DataFrame(rows, columns=COLUMNS, dtype=object)
     return Listing(folder, folder, files, tuple(labels), tuple(problems), tuple(notes))
 
@@ -122,11 +139,11 @@ def _files(folder: Path) -> Iterator[str]:
                     yield f"{within}/{name}"
 
 
-def _layout_problems(folder: Path, stray: list[str], labels: list[str]) -> list[str]:
+def _layout_problems(folder: Path, stray: list[str], labels: list[str], later: bool) -> list[str]:
     problems = [
         f"{folder / name}: lies outside the label folders. Move it into the folder of its label." for name in stray
     ]
-    if len(labels) == 1:
+    if len(labels) == 1 and not later:
         problems.append(
             f"{folder}: there is only one label folder, '{labels[0]}'; a classifier needs at least two. {_how(folder)}"
         )
@@ -165,7 +182,7 @@ def _nested(parts: list[list[str]]) -> list[str]:
     return notes
 
 
-def _from_table(source: Path, read: Callable[[Path], pd.DataFrame]) -> Listing:
+def _from_table(source: Path, read: Callable[[Path], pd.DataFrame], later: bool) -> Listing:
     try:
         table = read(source)
     except (OSError, ValueError) as error:
@@ -182,9 +199,14 @@ def _from_table(source: Path, read: Callable[[Path], pd.DataFrame]) -> Listing:
     ]
     if problems:
         raise InputError(problems)
-    ignored = [name for name in table.columns if name not in COLUMNS]
+    logged = later and BYTES_SHA256 in table.columns
+    ignored = [name for name in table.columns if name not in COLUMNS and not logged]
     notes = [f"{source}: the columns {', '.join(ignored)} are not used"] if ignored else []
     files = pd.DataFrame({name: _texts(table, name) for name in COLUMNS}, dtype=object)
+    undecided = files["label"].eq("") & later
+    if undecided.any():
+        notes.append(f"{source}: {undecided.sum()} of {len(files)} rows have no label yet, and are left out")
+        files = files[~undecided]
     problems = [*_row_problems(files, source)]
     if problems:
         raise InputError(problems)
@@ -192,11 +214,14 @@ def _from_table(source: Path, read: Callable[[Path], pd.DataFrame]) -> Listing:
     if repeated:
         notes.append(f"{source}: {repeated} rows repeat others")
     files["split"] = files["split"].map(_side)
-    files = files.drop_duplicates("path").sort_values("path").reset_index(drop=True)
+    files = files.drop_duplicates("path").sort_values("path")
+    said = _texts(table, BYTES_SHA256).reindex(files.index) if logged else pd.Series("", files.index)
+    sha256 = {path: digest for path, digest in zip(files["path"], said, strict=True) if digest}
     labels = sorted(files["label"].unique())
-    if len(labels) < 2:
+    if len(labels) < 2 and not later:
         problems = [f"{source}: has {len(files)} photos and {len(labels)} labels; a classifier needs at least two."]
-    return Listing(source, source.parent, files, tuple(labels), tuple(problems), tuple(notes))
+    files = files.reset_index(drop=True)
+    return Listing(source, source.parent, files, tuple(labels), tuple(problems), tuple(notes), sha256=sha256)
 
 
 def _side(text: str) -> str:

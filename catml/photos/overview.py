@@ -14,6 +14,8 @@ Fact = tuple[str, str]  # a heading of one word, and what there is to say
 def by_label(checked: Checked, splits: pd.DataFrame | None) -> pd.DataFrame:
     """Return one row a label: `label`, `files`, `broken`, `photos` (different), `moments` (groups), `learn`, `test`.
 
+    Where photos came later, `new` says how many of `photos` did.
+
     Args:
         checked: the photos.
         splits: what `split` returns, or None where there is no split; then `learn` and `test` are missing.
@@ -28,6 +30,8 @@ def by_label(checked: Checked, splits: pd.DataFrame | None) -> pd.DataFrame:
         },
         index=sorted({*checked.listing.labels, *table["label"]}),
     )
+    if checked.listing.added:
+        counts["new"] = photos["path"].isin(checked.listing.added).groupby(photos["label"]).sum()
     if splits is not None:
         test = splits["split"] == TEST
         counts["learn"] = (~test).groupby(splits["label"]).sum()

@@ -1,0 +1,187 @@
+"""Photos that came later, labelled in a table or a folder, become one set with those there were."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from catml.errors import InputError
+from catml.photos.findings import examine
+from catml.photos.overview import by_label
+
+
+def draw(path, seed):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (8, 10, 3), np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture
+def photos(tmp_path):
+    for number in range(3):
+        for label in ("cat", "dog"):
+            draw(tmp_path / "photos" / label / f"{label}{number}.png", [number, len(label), ord(label[0])])
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def inbox(tmp_path):
+    """Return three photos without labels, in a folder."""
+    return [draw(tmp_path / "inbox" / f"IMG_{number}.png", 100 + number) for number in range(3)]
+
+
+@pytest.fixture
+def look(tmp_path, photos):
+    def look(*later, source=photos, **more):
+        return examine(source, tmp_path / "cache", 2, later=later, **more)
+
+    return look
+
+
+def kept(folder, rows, name="kept.csv"):
+    """Write a table as `catml predict --log` does, and labels as somebody would fill them in."""
+    table = pd.DataFrame(rows, columns=["path", "label"])
+    table["answer"], table["probability"], table["problem"] = "cat", 0.9, ""
+    table["bytes_sha256"] = [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in table["path"]]
+    folder.mkdir(exist_ok=True)
+    table.to_csv(folder / name, index=False, encoding="utf-8-sig")
+    return folder / name
+
+
+def test_labelled_rows_of_a_table_are_added_and_others_are_not(look, inbox, tmp_path):
+    table = kept(tmp_path / "data", [(inbox[0], "cat"), (inbox[1], ""), (inbox[2], "dog")])
+    checked = look(table)
+    assert checked.stops == ()
+    assert sorted(checked.listing.added.items()) == [
+        ("../inbox/IMG_0.png", str(table)),
+        ("../inbox/IMG_2.png", str(table)),
+    ]
+    assert dict(zip(checked.photos["path"], checked.photos["label"], strict=True))["../inbox/IMG_2.png"] == "dog"
+    assert list(checked.notes) == [
+        f"{table}: 1 of 3 rows have no label yet, and are left out",
+        f"2 photos came later: 2 from {table}",
+    ]
+    assert by_label(checked, None)[["label", "photos", "new"]].to_numpy().tolist() == [["cat", 4, 1], ["dog", 4, 1]]
+
+
+def test_there_is_no_column_for_new_photos_where_there_are_none(look):
+    assert "new" not in by_label(look(), None)
+
+
+def test_folders_are_added_but_for_what_is_still_unsure(look, inbox, tmp_path):
+    for photo, label in zip(inbox, ("cat", "cat", "_unsure"), strict=True):
+        (tmp_path / "sorted" / label).mkdir(parents=True, exist_ok=True)
+        photo.rename(tmp_path / "sorted" / label / photo.name)
+    checked = look(tmp_path / "sorted")
+    assert checked.stops == ()
+    assert set(checked.listing.added) == {"../sorted/cat/IMG_0.png", "../sorted/cat/IMG_1.png"}
+    assert f"{tmp_path}/sorted/_unsure: 1 photos have no label yet, and are left out" in checked.notes
+
+
+def test_what_is_unsure_is_no_label_of_the_first_photos_either(look, photos):
+    draw(photos / "_unsure" / "x.png", 7)
+    checked = look()
+    assert checked.listing.labels == ("cat", "dog")
+    assert checked.notes == (f"{photos}/_unsure: 1 photos have no label yet, and are left out",)
+
+
+def test_the_groups_and_order_of_the_first_photos_stay(look, inbox, tmp_path):
+    before = look().photos.set_index("path")["group"]
+    after = look(kept(tmp_path / "data", [(inbox[0], "cat")])).photos.set_index("path")["group"]
+    assert after[before.index].tolist() == before.tolist()
+
+
+def test_a_photo_that_is_there_already_is_no_new_one(look, photos, tmp_path):
+    copy = draw(tmp_path / "inbox" / "copy.png", [0, 3, ord("c")])
+    table = kept(tmp_path / "data", [(copy, "cat"), (photos / "cat" / "cat1.png", "cat")])
+    checked = look(table)
+    assert checked.stops == ()
+    assert set(checked.listing.added) == {"../inbox/copy.png"}
+    assert not checked.photos["path"].isin(checked.listing.added).any()
+    assert len(checked.photos) == 6
+
+
+def test_labels_that_contradict_each_other(look, photos, inbox, tmp_path):
+    first = kept(tmp_path / "data", [(photos / "cat" / "cat1.png", "dog"), (inbox[0], "dog")])
+    second = kept(tmp_path / "data", [(inbox[0], "cat")], "second.csv")
+    assert list(look(first, second).stops) == [
+        f"{first}: cat/cat1.png is labelled dog, but in {photos} it is cat. Keep the right one.",
+        f"{second}: ../inbox/IMG_0.png is labelled cat, but in {first} it is dog. Keep the right one.",
+    ]
+
+
+def test_a_file_that_is_another_one_by_now(look, inbox, tmp_path):
+    table = kept(tmp_path / "data", [(inbox[0], "cat"), (inbox[1], "dog")])
+    draw(inbox[0], 55)
+    (stop,) = look(table).stops
+    assert stop.startswith(f"{table}: ../inbox/IMG_0.png is another file now than the one the row is about.")
+    emptied = pd.read_csv(table, dtype=str, keep_default_na=False)
+    emptied.loc[0, "bytes_sha256"] = ""
+    emptied.to_csv(table, index=False)
+    assert look(table).stops == ()
+
+
+def test_a_file_that_is_gone_is_named_or_left_out(look, inbox, tmp_path):
+    table = kept(tmp_path / "data", [(inbox[0], "cat"), (inbox[1], "dog")])
+    inbox[0].unlink()
+    assert "IMG_0.png: can't be read (No such file or directory)" in look(table).stops[0]
+    checked = look(table, skip_broken=True)
+    assert checked.stops == ()
+    assert "../inbox/IMG_0.png" not in set(checked.photos["path"])
+
+
+def test_a_misspelt_label_and_a_new_one(look, inbox, tmp_path):
+    table = kept(tmp_path / "data", [(inbox[0], "catt"), (inbox[1], "emu"), (inbox[2], "emu")])
+    assert list(look(table).stops) == [
+        f"{table}: catt: holds 1 different readable photos; at least 2 are needed. Did you mean 'cat'? Add photos, or "
+        "take the label away."
+    ]
+    assert look(table).listing.labels == ("cat", "catt", "dog", "emu")
+
+
+@pytest.mark.parametrize(("own", "given"), [("test", "test"), ("", "")])
+def test_a_split_is_said_for_all_or_for_none(look, photos, inbox, tmp_path, own, given):
+    first, later = tmp_path / "photos" / "all.csv", tmp_path / "later.csv"
+    rows = [(f"{label}/{label}{number}.png", label, own or "") for label in ("cat", "dog") for number in range(3)]
+    pd.DataFrame(rows, columns=["path", "label", "split"]).to_csv(first, index=False)
+    pd.DataFrame([(inbox[0], "cat", given)], columns=["path", "label", "split"]).to_csv(later, index=False)
+    assert look(later, source=first).stops == ()
+    pd.DataFrame([(inbox[0], "cat", "" if given else "train")], columns=["path", "label", "split"]).to_csv(
+        later, index=False
+    )
+    (stop,) = look(later, source=first).stops
+    wanted = f"{first} says which photos are for the test, so this has to say it as well" if own else "Drop its column"
+    assert wanted in stop
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("path,label\nIMG_0.png,\n", "no photo in it has a label. Fill in the column 'label', or leave it out."),
+        ("file,label\nIMG_0.png,cat\n", "has no column 'path'."),
+        ("path,label\n,cat\n", "row 2: no path."),
+        ("path,label\nIMG_0.png,cat\nIMG_0.png,dog\n", "'IMG_0.png' has different labels. Keep the right row."),
+    ],
+)
+def test_tables_that_say_nothing(look, inbox, text, problem):
+    table = inbox[0].parent / "bad.csv"
+    table.write_text(text)
+    try:
+        problems = look(table).stops
+    except InputError as error:
+        problems = error.problems
+    assert problem in " ".join(problems)
+
+
+def test_links_lead_to_the_photos_of_a_folder(look, photos, inbox, tmp_path):
+    (tmp_path / "link").symlink_to(photos)
+    (tmp_path / "elsewhere").symlink_to(inbox[0].parent)
+    table = kept(
+        tmp_path / "data", [(tmp_path / "elsewhere" / "IMG_0.png", "cat"), (tmp_path / "link/cat/cat0.png", "cat")]
+    )
+    checked = look(table, source=tmp_path / "link")
+    assert checked.stops == ()
+    assert set(checked.listing.added) == {"../inbox/IMG_0.png"}
