@@ -8,11 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from catml import __version__, config, quiet, screen
+from catml import __version__, config, quiet, readers, screen
 from catml.errors import CatmlError, InputError, did_you_mean
 
 # Whose errors say what is wrong with the machine, a server or a file, and not with catml.
 OTHERS = {"mlflow", "sqlalchemy", "psycopg", "optuna", "requests", "urllib3", "pyarrow"}
+
+# Words that stand alone: what they are called, how many there may be, and what they are.
+POSITIONAL = {
+    "predict": ("PHOTO", "*", "a photo, a folder of photos, a pattern, or -"),
+    "check": ("PHOTOS", "?", "the same as --photos"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +59,7 @@ def parse(arguments: Sequence[str]) -> tuple[str, dict[str, Any], list[str]]:
     if arguments and not arguments[0].startswith("-") and arguments[0] not in config.COMMANDS:
         near = did_you_mean(arguments[0], config.COMMANDS)
         raise InputError(f"no command '{arguments[0]}'.{near} There are {', '.join(config.COMMANDS)}.")
-    options, unknown = parser.parse_known_args(list(arguments))
+    options, unknown = parser.parse_known_args(_spelt_out(arguments))
     if options.command is None:
         parser.print_help()
         parser.exit(0)
@@ -71,6 +77,20 @@ def parse(arguments: Sequence[str]) -> tuple[str, dict[str, Any], list[str]]:
     return options.command, values, [*_unknown(unknown, options.command, list(parameters)), *problems]
 
 
+def _spelt_out(arguments: Sequence[str]) -> list[str]:
+    """Return the words of a command that takes photos, with "=true" after yes-or-no names that stand alone.
+
+    Else `catml predict --log cat.jpg` would take the photo for the answer.
+    """
+    if not arguments or arguments[0] not in POSITIONAL:
+        return list(arguments)
+    flags = {f"--{p.name.replace('_', '-')}" for p in config.COMMANDS[arguments[0]][1] if p.is_flag}
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    return [
+        f"{word}=true" if word in flags and after and not readers.is_yes_or_no(after) else word for word, after in pairs
+    ]
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}. 'catml --help' shows what there is.")
@@ -82,10 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
     for name, (what, parameters) in config.COMMANDS.items():
         command = commands.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".", allow_abbrev=False)
-        if name == "predict":
-            command.add_argument("PHOTO", nargs="*", help="a photo, a folder of photos, a pattern, or -")
-        if name == "check":
-            command.add_argument("PHOTOS", nargs="?", help="the same as --photos")
+        if name in POSITIONAL:
+            word, count, text = POSITIONAL[name]
+            command.add_argument(word, nargs=count, help=text)
         for parameter in parameters:
             default = f" (default: {parameter.default})" if parameter.default else ""
             # Extra parameters of `mlflow run` arrive with the underscore they are declared with.
@@ -168,7 +187,7 @@ def _predict(values: dict[str, Any], problems: list[str]) -> None:
     quiet.settle("tensorflow", "mlflow")
     from catml import prediction
 
-    prediction.show(values["photos"], values["model"], values["format"], values["copy_to"])
+    prediction.show(values["photos"], values["model"], values["format"], values["copy_to"], values["log"])
 
 
 def _serve(values: dict[str, Any], problems: list[str]) -> None:

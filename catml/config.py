@@ -167,6 +167,12 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
                 "folder into which photos are copied, one folder a label, and one of unsure ones",
                 readers.text,
             ),
+            Parameter(
+                "log",
+                "false",
+                "keep the answers, as a run in MLflow and as a table in which you can correct them for 'catml train'",
+                readers.yes_or_no,
+            ),
         ),
     ),
     "serve": (

@@ -11,19 +11,19 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from catml import screen
-from catml.classifier import Photo
+from catml import config, screen
+from catml.classifier import Classifier, Photo
 from catml.errors import InputError
 from catml.photos.listing import UNSURE
 from catml.photos.named import find
-from catml.registration import load_from
+from catml.registration import load_from, registered
 
 STANDARD_INPUT = "-"
 FEW = 32  # so many rows are no long work
 Row = Mapping[str, Any]
 
 
-def show(photos: Sequence[str], model: str, layout: str, copy_to: str) -> None:
+def show(photos: Sequence[str], model: str, layout: str, copy_to: str, log: bool) -> None:
     """Print a row a photo, as soon as it is answered.
 
     Args:
@@ -32,13 +32,18 @@ def show(photos: Sequence[str], model: str, layout: str, copy_to: str) -> None:
         model: MLflow address of the model.
         layout: "table", "csv" or "jsonl".
         copy_to: folder into which photos are copied, one folder a label; empty: none.
+        log: whether to keep the answers, as a table and as a run in MLflow.
 
     Raises:
         InputError: names that lead nowhere, and how many files are no photos; the others are answered all the same.
     """
     named, problems = _named(photos)
-    if copy_to and any(name == STANDARD_INPUT for name, _ in named):
-        raise InputError("copy_to: the photo on standard input has no name to be copied under. Give its file.")
+    if any(name == STANDARD_INPUT for name, _ in named):
+        nameless = "the photo on standard input has no name to be {} under. Give its file."
+        wanted = {"copy_to": bool(copy_to) and "copied", "log": log and "kept"}
+        refused = [f"{name}: {nameless.format(what)}" for name, what in wanted.items() if what]
+        if refused:
+            raise InputError(refused)
     broken = 0
     if named:
         labelled = load_from(model)
@@ -46,7 +51,8 @@ def show(photos: Sequence[str], model: str, layout: str, copy_to: str) -> None:
         rows = _rows([name for name, _ in named], labelled.stream(photo for _, photo in named))
         quiet = len(named) < FEW or sys.stdout.isatty()  # rows that appear show the progress themselves
         with tqdm(rows, total=len(named), desc="predicting", unit="photo", disable=quiet) as seen:
-            for row in write(seen, [name for name, _ in named], labelled.description.labels):
+            answers = write(seen, [name for name, _ in named], labelled.description.labels)
+            for row in _logged(answers, labelled, photos, model, aloud=layout == "table") if log else answers:
                 broken += bool(row["problem"])
                 if copy_to and not row["problem"]:
                     copy(Path(row["photo"]), Path(copy_to).expanduser() / (UNSURE if row["unsure"] else row["label"]))
@@ -55,6 +61,22 @@ def show(photos: Sequence[str], model: str, layout: str, copy_to: str) -> None:
         problems.append(f"{broken} of {len(named)} files {are}: their rows say why.")
     if problems:
         raise InputError(problems)
+
+
+def _logged(
+    rows: Iterable[Row], classifier: Classifier, photos: Sequence[str], model: str, *, aloud: bool
+) -> Iterator[Row]:
+    """Yield rows, and keep them; say at the end what was kept, where standard output isn't for a program."""
+    from catml.prediction_log import PredictionLog, log_run, said  # with what it imports, half a second
+
+    with PredictionLog(config.data_folder() / "predictions", classifier) as log:
+        for row in rows:
+            log.add(row)
+            yield row
+    entry = registered(model)
+    log_run(log, ",".join(photos), model, f"{entry.name} version {entry.version}" if entry else model)
+    for heading, text in said(log):
+        print(f"{heading:<10} {text}", file=sys.stdout if aloud else sys.stderr, flush=True)
 
 
 def copy(photo: Path, folder: Path) -> None:
@@ -109,7 +131,7 @@ def _table(rows: Iterable[Row], names: Sequence[str], labels: Sequence[str]) -> 
 
 def _csv(rows: Iterable[Row], names: Sequence[str], labels: Sequence[str]) -> Iterator[Row]:
     columns = ["photo", "label", "probability", "unsure", *(f"probability_{label}" for label in labels), "problem"]
-    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+    writer = csv.DictWriter(sys.stdout, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow(row if not row["problem"] else {"photo": row["photo"], "problem": row["problem"]})

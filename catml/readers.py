@@ -77,12 +77,19 @@ def auto_or_not(text: str) -> bool | str:
         raise ValueError("auto, true or false") from None
 
 
+YES_OR_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
 def yes_or_no(text: str) -> bool:
     """Read yes or no."""
-    answers = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    if text.strip().lower() not in answers:
+    if not is_yes_or_no(text):
         raise ValueError("true or false")
-    return answers[text.strip().lower()]
+    return YES_OR_NO[text.strip().lower()]
+
+
+def is_yes_or_no(text: str) -> bool:
+    """Tell whether a text says yes or no."""
+    return text.strip().lower() in YES_OR_NO
 
 
 def cosine(text: str) -> float | None:

@@ -83,6 +83,9 @@ def test_empty_texts_as_mlproject_passes_them():
         (["a,b.jpg", "b c.jpg"], ["a,b.jpg", "b c.jpg"]),
         (["--photos", "a.jpg,b.jpg"], ["a.jpg,b.jpg"]),
         (["a.jpg", "--model", "runs:/1/m", "--photos", "b.jpg"], ["a.jpg", "b.jpg"]),
+        (["--log", "a.jpg", "b.jpg"], ["a.jpg", "b.jpg"]),
+        (["--log", "-"], ["-"]),
+        (["--log", "yes", "a.jpg"], ["a.jpg"]),
     ],
 )
 def test_photos_to_predict(arguments, photos):
@@ -91,7 +94,27 @@ def test_photos_to_predict(arguments, photos):
     assert values["photos"] == photos
 
 
+@pytest.mark.parametrize(
+    ("arguments", "log"),
+    [
+        (["a.jpg", "--log"], True),
+        (["--log", "a.jpg"], True),
+        (["--log", "--format", "csv", "a.jpg"], True),
+        (["--log", "FALSE", "a.jpg"], False),
+        (["--log=0", "a.jpg"], False),
+        (["a.jpg"], False),
+    ],
+)
+def test_a_bare_name_before_photos_says_yes(arguments, log):
+    _, values, problems = parse(["predict", *arguments])
+    assert (values["log"], values["photos"], problems) == (log, ["a.jpg"], [])
+
+
 def test_photos_to_check():
+    assert (
+        parse(["check", "--skip-broken", "my-photos"])[1].items()
+        >= {"skip_broken": True, "photos": "my-photos"}.items()
+    )
     assert parse(["check", "my-photos"])[1]["photos"] == "my-photos"
     assert parse(["check", "--photos", "my-photos"])[1]["photos"] == "my-photos"
     assert parse(["check"])[1]["photos"] == "sample"

@@ -50,6 +50,7 @@ VALUES = {
     "model": ("models:/other/3", "models:/other/3"),
     "format": ("jsonl", "jsonl"),
     "copy_to": ("/sorted photos", "/sorted photos"),
+    "log": ("true", True),
     "host": ("0.0.0.0", "0.0.0.0"),
     "port": ("8080", 8080),
     "max_megabytes": ("5", 5),
