@@ -55,6 +55,22 @@ class Familiar:
             found[start : start + ROWS] = self.similarities(features[start : start + ROWS]).max(axis=1)
         return found
 
+    def left_out(self, features: NDArray[np.floating], groups: Sequence[object]) -> NDArray[np.float32]:
+        """Return the similarity of each photo kept to the nearest one of another group, shape (n,); -1 without one.
+
+        Args:
+            features: of all photos it was fitted on.
+            groups: of each of those.
+        """
+        _, numbers = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
+        own = numbers[self.rows]
+        found = np.empty(len(own), np.float32)
+        for start in range(0, len(own), ROWS):
+            part = slice(start, start + ROWS)
+            others = own[part, None] != own
+            found[part] = np.where(others, self.similarities(features[self.rows[part]]), -1).max(axis=1)
+        return found
+
 
 def fit_familiar(features: NDArray[np.floating], groups: Sequence[object], blocks: Sequence[int]) -> Familiar:
     """Fit on the photos learnt from: the line is drawn so that two in a hundred of them, left out, would be below.
@@ -67,14 +83,8 @@ def fit_familiar(features: NDArray[np.floating], groups: Sequence[object], block
     rows = np.arange(len(features))
     if len(rows) > MOST_KEPT:
         rows = np.sort(np.random.default_rng(0).choice(rows, MOST_KEPT, replace=False))
-    _, numbers = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
     kept = Familiar(_unit(features[rows], blocks).astype(np.float16), rows, -1.0, tuple(blocks))
-    nearest = []
-    for start in range(0, len(rows), ROWS):
-        part = rows[start : start + ROWS]
-        others = numbers[part][:, None] != numbers[rows][None, :]
-        nearest.append(np.where(others, kept.similarities(features[part]), -1).max(axis=1))
-    least = float(np.percentile(np.concatenate(nearest), STRANGE_PERCENT))
+    least = float(np.percentile(kept.left_out(features, groups), STRANGE_PERCENT))
     middle = features.mean(axis=0, dtype=np.float64).astype(np.float32)
     return Familiar(kept.directions, rows, least, tuple(blocks), middle)
 

@@ -59,6 +59,14 @@ def test_a_photo_is_no_neighbour_of_its_own_group():
     assert alone.least > 0.999 > together.least
 
 
+def test_left_out_is_the_similarity_to_other_groups():
+    some = np.array([[1.0, 0], [1, 0.1], [0, 1], [3, 3]])
+    familiar = fit_familiar(some, ["a", "a", "b", "c"], [2])
+    wanted = [np.sqrt(0.5), 1.1 / np.sqrt(2.02), np.sqrt(0.5), 1.1 / np.sqrt(2.02)]
+    np.testing.assert_allclose(familiar.left_out(some, ["a", "a", "b", "c"]), wanted, atol=1e-3)
+    assert familiar.left_out(some, ["a"] * 4).tolist() == [-1] * 4
+
+
 def test_where_all_are_of_one_group_nothing_is_strange():
     familiar = fit_familiar(photos(30, 0), ["one"] * 30, [WIDTH])
     assert (familiar.of(-photos(30, 1)) >= familiar.least).all()
