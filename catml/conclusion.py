@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from catml import config, earlier, pipeline, screen, strangers, tracking
+from catml import config, earlier, newcomers, pipeline, screen, strangers, tracking
 from catml.assessment import Assessment, predictions
 from catml.classifier import Classifier, Description
 from catml.errors import InputError
@@ -14,10 +14,11 @@ from catml.evaluation.metrics import by_label
 from catml.gate import Verdict, succession
 from catml.learning import Learnt
 from catml.network import assemble
+from catml.newcomers import Newcomers
 from catml.photos.kept import keep, labels_only
 from catml.preparation import Data, Prepared
 from catml.registration import Entry, register, set_alias
-from catml.rivalry import present
+from catml.rivalry import InUse, in_use, present
 from catml.strangers import Strangers
 from catml.study.sweep import Trial
 
@@ -31,6 +32,7 @@ class Result:
         learnt: the champion of the study, refitted and calibrated.
         assessed: its test.
         strangers: what it said of photos of something else, where there are some.
+        newcomers: photos that came later, all of them first, where there are some.
         test_share: photos in a validation fold, over photos in its training side.
         looks: how many times these test photos have been looked at, this one included.
         verdict: of the gate.
@@ -42,6 +44,7 @@ class Result:
     learnt: Learnt
     assessed: Assessment
     strangers: Strangers | None
+    newcomers: tuple[Newcomers, ...]
     test_share: float
     looks: int
     verdict: Verdict
@@ -69,6 +72,12 @@ def conclude(
     if other is not None:
         metrics |= {"other_photos": len(other.table), "other_answered": other.answered}
         run.log_text(other.table.to_csv(index=False), "other.csv")
+    champion, lost = _in_use(values["register_as"])
+    listing = prepared.found.checked.listing
+    came = newcomers.meet(listing, prepared.found.folder, data, learnt, champion)
+    if came:
+        metrics |= came[0].metrics()
+        run.log_text(newcomers.table(came[0], data.splits, listing).to_csv(index=False), "new_photos.csv")
     looks = count_looks(run, prepared.test_tags, nested=prepared.is_nested)
     run.log(metrics=metrics, tags={"test_evaluations": looks})
     run.log_text(
@@ -76,7 +85,7 @@ def conclude(
     )
     run.log_text(predictions(assessed, learnt, data).to_csv(index=False), "predictions.csv")
     verdict = _verdict(prepared, learnt, assessed, values)
-    result = Result(trials, learnt, assessed, other, data.material.test_share, looks, verdict)
+    result = Result(trials, learnt, assessed, other, came, data.material.test_share, looks, verdict)
     run.log(tags={"gate": f"{'passed' if verdict.passed else 'refused'}: {verdict.reason}"[:5000]})
     name, photos = values["register_as"], pipeline.name_of(prepared.found.checked)
     if not verdict.passed or not name:
@@ -84,8 +93,8 @@ def conclude(
         return result
     sample = values["photos"] == config.SAMPLE
     try:
-        rival = present(name, assessed, data, prepared.found.folder)
-        place = succession(data.labels, rival, sample)
+        rival = present(champion, assessed, data, prepared.found.folder) if champion else None
+        place = Verdict(False, lost) if lost else succession(data.labels, rival, sample)
     except InputError as error:
         place = Verdict(False, "; ".join(error.problems))
     result = replace(result, place=place)
@@ -107,6 +116,14 @@ def conclude(
     set_alias(name, result.alias, number)
     run.log(tags={"registered": f"{name} version {number}, {result.alias}: {place.reason}"[:5000]})
     return replace(result, version=number)
+
+
+def _in_use(name: str) -> tuple[InUse | None, str]:
+    """Return the present champion, and why it can't be loaded."""
+    try:
+        return (in_use(name) if name else None), ""
+    except InputError as error:
+        return None, "; ".join(error.problems)
 
 
 def count_looks(run: tracking.Run, tags: Mapping[str, str], *, nested: bool = False) -> int:

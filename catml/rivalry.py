@@ -1,5 +1,6 @@
 """The present champion beside a new classifier, on the same photos, none of which either has learnt from."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,50 +18,82 @@ from catml.registration import holder, load_classifier
 FEWEST = 10  # photos on which two classifiers are compared
 
 
-def present(name: str, assessed: Assessment, data: Data, folder: Path) -> Rival | None:
-    """Return the champion in the registry, compared with a new classifier; None where there is none.
+@dataclass(frozen=True)
+class InUse:
+    """The champion in the registry: its version, the classifier itself, and what it has answered by now."""
+
+    version: int
+    classifier: Classifier
+    answered: dict[str, str] = field(default_factory=dict)
+
+    def knows(self, photos: pd.DataFrame) -> "pd.Series[bool]":
+        """Tell which photos it was tested on, or has learnt from."""
+        return photos["pixels_sha256"].isin({*self._judged("test"), *self._judged("learn")})
+
+    def answers(self, photos: pd.DataFrame, folder: Path) -> "pd.Series[str]":
+        """Return the labels that it gives photos; missing for those it has learnt from.
+
+        What it was tested on counts as it was tested. It answers all others now.
+
+        Args:
+            photos: `path` and `pixels_sha256`.
+            folder: what paths are relative to.
+
+        Raises:
+            InputError: some of them can't be read any more.
+        """
+        keys = photos["pixels_sha256"]
+        tested = self._judged("test")
+        is_new = ~keys.isin({*tested, *self._judged("learn"), *self.answered})
+        if is_new.any():
+            screen.say(f"compared   the present champion answers {is_new.sum()} photos it has not seen")
+            said = self.classifier.predict([folder / path for path in photos.loc[is_new, "path"]])["label"]
+            self.answered.update(zip(keys[is_new], said, strict=True))
+        return keys.map({**self.answered, **tested}).astype(object)
+
+    def _judged(self, how: str) -> dict[str, str]:
+        """Return its answers, by `pixels_sha256`, to photos of its test ("test") or learnt from ("learn")."""
+        table = self.classifier.judged
+        if table is None:
+            return {}
+        table = table[table["judged"] == how]
+        return dict(zip(table["pixels_sha256"], table["answer"], strict=True))
+
+
+def in_use(name: str) -> InUse | None:
+    """Load the present champion of a registered model; None where there is none.
+
+    Raises:
+        InputError: its files are gone.
+    """
+    number = holder(name, config.CHAMPION)
+    return None if number is None else InUse(number, load_classifier(name, number))
+
+
+def present(champion: InUse, assessed: Assessment, data: Data, folder: Path) -> Rival:
+    """Return the champion compared with a new classifier.
 
     Args:
-        name: of the registered model.
+        champion: in the registry.
         assessed: the test of the new classifier.
         data: its photos.
         folder: what their paths are relative to.
     """
-    number = holder(name, config.CHAMPION)
-    if number is None:
-        return None
-    champion = load_classifier(name, number)
-    labels = champion.description.labels
-    compared = None if set(labels) - set(data.labels) else compare(champion, assessed, data, folder)
-    return Rival(number, labels, champion.description.photos == config.SAMPLE, compared)
+    described = champion.classifier.description
+    lost = set(described.labels) - set(data.labels)
+    compared = None if lost else compare(champion, assessed, data, folder)
+    return Rival(champion.version, described.labels, described.photos == config.SAMPLE, compared)
 
 
-def compare(champion: Classifier, assessed: Assessment, data: Data, folder: Path) -> Paired | None:
+def compare(champion: InUse, assessed: Assessment, data: Data, folder: Path) -> Paired | None:
     """Compare a new classifier, first, with the champion on the new one's test photos.
 
-    What the champion was tested on counts as it was tested. What it has learnt from is left out. It answers all others
-    now.
-
     Returns:
-        None where too few photos are left.
+        None where too few photos are left that the champion has not learnt from.
     """
-    photos = data.splits.iloc[assessed.rows][["path", "label", "pixels_sha256"]].reset_index(drop=True)
-    answers = photos["pixels_sha256"].map(_known(champion, "test")).astype(object)
-    learnt = photos["pixels_sha256"].isin(_known(champion, "learn").index)
-    unknown = answers.isna() & ~learnt
-    if unknown.any():
-        screen.say(f"compared   the present champion answers {unknown.sum()} test photos it has not seen")
-        paths = [folder / path for path in photos.loc[unknown, "path"]]
-        answers[unknown] = champion.predict(paths)["label"].to_numpy()
+    photos = data.splits.iloc[assessed.rows].reset_index(drop=True)
+    answers = champion.answers(photos, folder)
     fair: NDArray[np.bool_] = answers.notna().to_numpy()
     if fair.sum() < min(FEWEST, len(photos)):
         return None
     return paired(assessed.right[fair], (answers == photos["label"]).to_numpy()[fair])
-
-
-def _known(champion: Classifier, judged: str) -> "pd.Series[str]":
-    """Return the champion's answers by `pixels_sha256`."""
-    if champion.judged is None:
-        return pd.Series(dtype=str)
-    table = champion.judged[champion.judged["judged"] == judged]
-    return pd.Series(table["answer"].to_numpy(), index=table["pixels_sha256"].to_numpy())

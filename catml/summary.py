@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
-from catml import config, screen
+from catml import config, newcomers, screen
 from catml.augmentation import gains
 from catml.baselines import COLOURS
 from catml.conclusion import Result
@@ -73,6 +73,8 @@ def tested(result: Result) -> Iterator[tuple[str, str]]:
             f"{takes(threshold.precision, 1)} with one, on photos not learnt from"
         ),
     )
+    if result.newcomers:
+        yield "new", " ".join(newcomers.said(result.newcomers[0]))
     if result.strangers is not None:
         other = result.strangers
         yield "other", f"{len(other.table) - other.answered} of {len(other.table)} photos of something else are unsure"

@@ -14,7 +14,7 @@ from catml.heads.spec import HeadSpec, Layer
 from catml.learning import Answers
 from catml.network import Head, assemble
 from catml.preparation import Data
-from catml.rivalry import compare
+from catml.rivalry import InUse, compare
 from catml.study.sweep import Material
 
 SIZE, LABELS = 4, ("dark", "light")
@@ -38,7 +38,7 @@ def champion(judged=None):
         columns = ["pixels_sha256", "label", "judged", "answer"]
         table = pd.DataFrame([(key, "", kind, answer) for key, kind, answer in judged], columns=columns, dtype=str)
     description = Description(LABELS, (SIZE,), ("toy",), (LINEAR.params(),), False, {})
-    return Classifier(NETWORK, description, None, table)
+    return InUse(1, Classifier(NETWORK, description, None, table))
 
 
 @pytest.fixture
@@ -111,7 +111,19 @@ def test_photos_it_does_not_know_are_answered_now(photos, capsys):
     right = np.arange(20) >= 4
     kinds = [("", None)] * 6 + [("test", False)] * 3 + [("learn", True)] * 3 + [("test", True)] * 8
     assert counts(compared(photos, kinds, right)) == (17, 3, 4)
-    assert "the present champion answers 6 test photos it has not seen" in capsys.readouterr().out
+    assert "the present champion answers 6 photos it has not seen" in capsys.readouterr().out
+
+
+def test_each_photo_is_answered_once(photos, capsys):
+    folder, splits = photos
+    alone = champion(seen(photos, [("", None)] * 8 + [("learn", True)] * 4 + [("test", False)] * 8))
+    few = alone.answers(splits.iloc[:4], folder)
+    assert few.tolist() == splits["label"].tolist()[:4]
+    everything = alone.answers(splits, folder)
+    assert everything.notna().tolist() == [True] * 8 + [False] * 4 + [True] * 8
+    assert (everything == splits["label"]).tolist() == [True] * 8 + [False] * 12
+    assert [line.split()[4:6] for line in capsys.readouterr().out.splitlines()] == [["answers", "4"], ["answers", "4"]]
+    assert alone.knows(splits).tolist() == [False] * 8 + [True] * 12
 
 
 def test_answers_are_those_of_the_right_photos(photos):

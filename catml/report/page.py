@@ -14,6 +14,7 @@ from catml.photos import thumbnails
 from catml.photos.thumbnails import Album
 from catml.preparation import Data, Prepared
 from catml.report import cases, repeat, sections
+from catml.report.came_later import came_later
 from catml.report.figures import Drawing, draw_curve, draw_heads, draw_reliability
 from catml.report.kinds import Kind, kinds
 from catml.report.learning_curve import learning_curve, outlook, said
@@ -40,6 +41,7 @@ def render(prepared: Prepared, data: Data, result: Result, values: Mapping[str, 
         **sections.confused(data, result),
         **cases.wrong(prepared, data, result, album),
         **cases.strangers(result, foreign),
+        **came_later(data, result, album),
         **sections.calibration(data, result),
         **sections.left_out(prepared, data),
         "curve": curve,

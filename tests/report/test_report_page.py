@@ -112,7 +112,7 @@ def study(folder, data_folder, **given):
     else:
         assessed = assess(learnt, data, colours, 0)
     passed = Verdict(True, "it lies above")
-    return prepared, data, Result(trials, learnt, assessed, None, 0.25, 1, passed, passed, 3), values
+    return prepared, data, Result(trials, learnt, assessed, None, (), 0.25, 1, passed, passed, 3), values
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,186 @@
+"""Photos that came later: whether they look unlike those there were, and what the champion in use makes of them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from catml import screen
+from catml.errors import InputError
+from catml.evaluation.drift import Drift, drift
+from catml.evaluation.familiarity import STRANGE_PERCENT
+from catml.evaluation.intervals import Interval, accuracy_interval
+from catml.evaluation.paired import CHANCE
+from catml.learning import Learnt, joined
+from catml.photos.listing import Listing
+from catml.preparation import Data
+from catml.rivalry import FEWEST, InUse
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the champion in use makes of new photos, none of which it has learnt from.
+
+    Attributes:
+        version: in the registry.
+        right: whether each photo came out right.
+        interval: of its accuracy on them.
+        tested: of its accuracy in its own test; None where that isn't known.
+    """
+
+    version: int
+    right: NDArray[np.bool_]
+    interval: Interval
+    tested: Interval | None
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether it is worse on them than in its test: the intervals don't even touch."""
+        return self.tested is not None and self.interval.high < self.tested.low
+
+
+@dataclass(frozen=True)
+class Newcomers:
+    """Photos that came later, beside those there were.
+
+    Attributes:
+        name: what they came with.
+        rows: which photos those are, as rows of the split.
+        old: the photos there were.
+        drift: whether they look unlike those.
+        judged: by the champion in use; None where there is none, or it can't tell.
+    """
+
+    name: str
+    rows: NDArray[np.intp]
+    old: NDArray[np.intp]
+    drift: Drift
+    judged: Judged | None
+
+    @property
+    def looks_unlike(self) -> bool:
+        """Whether they look more unlike the old ones than chance would have it."""
+        return self.drift.p <= CHANCE
+
+    def metrics(self) -> dict[str, float]:
+        """Return what is logged."""
+        found = {
+            "new_photos": len(self.rows),
+            "new_strange": float(self.drift.strange.mean()),
+            "new_less_similar": self.drift.less_similar,
+            "new_p": self.drift.p,
+        }
+        if self.judged:
+            found["new_champion_accuracy"] = float(self.judged.right.mean())
+        return found
+
+
+def meet(listing: Listing, folder: Path, data: Data, learnt: Learnt, champion: InUse | None) -> tuple[Newcomers, ...]:
+    """Look at the photos that came later: all of them first, then by what they came with, where that is several.
+
+    Where none were named as such, those that the champion in use does not know are new.
+
+    Args:
+        listing: says which photos came later.
+        folder: what paths are relative to.
+        data: all photos.
+        learnt: whose features are compared.
+        champion: in use until now.
+    """
+    sets = _sets(listing, data.splits, champion)
+    if not sets:
+        return ()
+    features, labels = joined(learnt.heads, data.material.features), data.splits["label"]
+    groups = data.splits["group"]
+    everyone = np.unique(np.concatenate([rows for _, rows in sets]))
+    old = np.setdiff1d(np.arange(len(labels)), everyone)
+    answers = _answers(champion, data.splits.iloc[everyone], folder)
+    found = []
+    for name, rows in sets:
+        before, now = ((features[of], labels.iloc[of].tolist(), groups.iloc[of].tolist()) for of in (old, rows))
+        seen = drift(*before, *now, learnt.familiar.blocks)
+        given = None if answers is None else answers[answers.index.isin(rows)].dropna()
+        found.append(Newcomers(name, rows, old, seen, _judged(champion, given, data.splits)))
+    return tuple(found)
+
+
+def table(newcomers: Newcomers, splits: pd.DataFrame, listing: Listing) -> pd.DataFrame:
+    """Return one row a new photo: `path`, `label`, `came_with`, `similarity`, `strange`; the most unlike first."""
+    rows = splits.iloc[newcomers.rows][["path", "label", "split"]].reset_index(drop=True)
+    rows["came_with"] = rows["path"].map(listing.added).fillna("")
+    rows["similarity"], rows["strange"] = newcomers.drift.similar, newcomers.drift.strange
+    return rows.sort_values("similarity", kind="stable")
+
+
+def said(newcomers: Newcomers) -> Iterator[str]:
+    """Yield sentences on photos that came later."""
+    seen, count = newcomers.drift, len(newcomers.rows)
+    strange, ends = int(seen.strange.sum()), seen.strange_share
+    verdict = "look unlike the old ones" if newcomers.looks_unlike else "can't be told from the old ones by their looks"
+    chance = "p < 0.001" if seen.p < 0.001 else f"p = {seen.p:.2g}"
+    yield (
+        f"The {count} photos that came later {verdict}: in {100 * seen.less_similar:.0f} of 100 cases such a photo is "
+        f"less similar to the old ones than an old one of its label is, and 50 would be no difference ({chance})."
+    )
+    yield (
+        f"{strange} of {count} are unlike all old ones ({screen.percent(strange / count)}, 95 % interval "
+        f"{screen.percent(ends.low)} to {screen.percent(ends.high)}); of old ones, {STRANGE_PERCENT:g} % are."
+    )
+    if newcomers.judged:
+        yield _champion_said(newcomers.judged)
+
+
+def _champion_said(judged: Judged) -> str:
+    right, count = int(judged.right.sum()), len(judged.right)
+    ends = f"{screen.percent(judged.interval.low)} to {screen.percent(judged.interval.high)}"
+    text = (
+        f"The champion in use, version {judged.version}, gets {right} of {count} right that it has not learnt from: "
+        f"{screen.percent(right / count)}, 95 % interval {ends}"
+    )
+    if judged.tested is None:
+        return f"{text}."
+    tested = f"{screen.percent(judged.tested.low)} to {screen.percent(judged.tested.high)}"
+    if judged.is_worse:
+        return f"{text}, less than its test said ({tested}). Either photos have changed, or these are the hard ones."
+    return f"{text}; its test said {tested}."
+
+
+def _sets(listing: Listing, splits: pd.DataFrame, champion: InUse | None) -> Sequence[tuple[str, NDArray[np.intp]]]:
+    """Return names and rows of the sets of new photos."""
+    came = splits["path"].map(listing.added)
+    names = list(dict.fromkeys(name for name in listing.added.values() if (came == name).any()))
+    sets = [(name, np.flatnonzero(came == name)) for name in names]
+    if len(sets) > 1:
+        sets.insert(0, ("all", np.flatnonzero(came.notna())))
+    if not sets and champion is not None:
+        is_known = champion.knows(splits)
+        if FEWEST <= is_known.sum() < len(splits):
+            sets = [(f"since version {champion.version}", np.flatnonzero(~is_known))]
+    return sets if sum(len(rows) for _, rows in sets[:1]) < len(splits) else ()
+
+
+def _answers(champion: InUse | None, photos: pd.DataFrame, folder: Path) -> "pd.Series[str] | None":
+    """Return what the champion says of photos, by row; missing for those it has learnt from."""
+    if champion is None or set(champion.classifier.description.labels).isdisjoint(photos["label"]):
+        return None
+    try:
+        return champion.answers(photos, folder)
+    except InputError:  # gone since their features were computed
+        return None
+
+
+def _judged(champion: InUse | None, given: "pd.Series[str] | None", splits: pd.DataFrame) -> Judged | None:
+    if champion is None or given is None or given.empty:
+        return None
+    photos = splits.loc[given.index]
+    right = (given == photos["label"]).to_numpy()
+    return Judged(champion.version, right, accuracy_interval(right, tuple(photos["group"])), _tested(champion))
+
+
+def _tested(champion: InUse) -> Interval | None:
+    metrics: Mapping[str, float] = champion.classifier.description.metrics
+    ends = [metrics.get(f"test_accuracy_{end}") for end in ("low", "high")]
+    return None if None in ends else Interval(*map(float, ends))  # type: ignore[arg-type]
