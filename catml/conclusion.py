@@ -74,7 +74,7 @@ def conclude(
         run.log_text(other.table.to_csv(index=False), "other.csv")
     champion, lost = _in_use(values["register_as"])
     listing = prepared.found.checked.listing
-    came = newcomers.meet(listing, prepared.found.folder, data, learnt, champion)
+    came = newcomers.meet(listing, data, learnt, assessed, champion)
     if came:
         metrics |= came[0].metrics()
         run.log_text(newcomers.table(came[0], data.splits, listing).to_csv(index=False), "new_photos.csv")

@@ -1,7 +1,8 @@
-"""Photos that came later: whether they look unlike those there were, and what the champion in use makes of them."""
+"""Photos that came later: whether they look unlike those there were, and what the champion so far makes of them."""
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from catml import screen
+from catml.assessment import Assessment
 from catml.errors import InputError
 from catml.evaluation.drift import Drift, drift
 from catml.evaluation.familiarity import STRANGE_PERCENT
 from catml.evaluation.intervals import Interval, accuracy_interval
-from catml.evaluation.paired import CHANCE
+from catml.evaluation.paired import CHANCE, Paired, paired
 from catml.learning import Learnt, joined
 from catml.photos.listing import Listing
 from catml.preparation import Data
@@ -22,7 +24,7 @@ from catml.rivalry import FEWEST, InUse
 
 @dataclass(frozen=True)
 class Judged:
-    """What the champion in use makes of new photos, none of which it has learnt from.
+    """What the champion so far makes of new photos, none of which it has learnt from.
 
     Attributes:
         version: in the registry.
@@ -51,14 +53,18 @@ class Newcomers:
         rows: which photos those are, as rows of the split.
         old: the photos there were.
         drift: whether they look unlike those.
-        judged: by the champion in use; None where there is none, or it can't tell.
+        right: of those among the test photos of the new classifier, whether it got each right.
+        judged: by the champion so far; None where there is none, or it can't tell.
+        beside: the new classifier, first, and the champion so far, on those test photos; None likewise.
     """
 
     name: str
     rows: NDArray[np.intp]
     old: NDArray[np.intp]
     drift: Drift
-    judged: Judged | None
+    right: NDArray[np.bool_]
+    judged: Judged | None = None
+    beside: Paired | None = None
 
     @property
     def looks_unlike(self) -> bool:
@@ -78,16 +84,18 @@ class Newcomers:
         return found
 
 
-def meet(listing: Listing, folder: Path, data: Data, learnt: Learnt, champion: InUse | None) -> tuple[Newcomers, ...]:
+def meet(
+    listing: Listing, data: Data, learnt: Learnt, assessed: Assessment, champion: InUse | None
+) -> tuple[Newcomers, ...]:
     """Look at the photos that came later: all of them first, then by what they came with, where that is several.
 
-    Where none were named as such, those that the champion in use does not know are new.
+    Where none were named as such, those that the champion so far does not know are new.
 
     Args:
         listing: says which photos came later.
-        folder: what paths are relative to.
         data: all photos.
         learnt: whose features are compared.
+        assessed: its test.
         champion: in use until now.
     """
     sets = _sets(listing, data.splits, champion)
@@ -97,13 +105,14 @@ def meet(listing: Listing, folder: Path, data: Data, learnt: Learnt, champion: I
     groups = data.splits["group"]
     everyone = np.unique(np.concatenate([rows for _, rows in sets]))
     old = np.setdiff1d(np.arange(len(labels)), everyone)
-    answers = _answers(champion, data.splits.iloc[everyone], folder)
+    answers = _answers(champion, data.splits.iloc[everyone], listing.folder)
     found = []
     for name, rows in sets:
         before, now = ((features[of], labels.iloc[of].tolist(), groups.iloc[of].tolist()) for of in (old, rows))
-        seen = drift(*before, *now, learnt.familiar.blocks)
-        given = None if answers is None else answers[answers.index.isin(rows)].dropna()
-        found.append(Newcomers(name, rows, old, seen, _judged(champion, given, data.splits)))
+        is_new = np.isin(assessed.rows, rows)
+        right = pd.Series(assessed.right[is_new], index=assessed.rows[is_new])
+        one = Newcomers(name, rows, old, drift(*before, *now, learnt.familiar.blocks), right.to_numpy())
+        found.append(one if champion is None else _beside(one, champion, answers, right, data.splits))
     return tuple(found)
 
 
@@ -115,30 +124,40 @@ def table(newcomers: Newcomers, splits: pd.DataFrame, listing: Listing) -> pd.Da
     return rows.sort_values("similarity", kind="stable")
 
 
-def said(newcomers: Newcomers) -> Iterator[str]:
-    """Yield sentences on photos that came later."""
+def said(newcomers: Newcomers) -> Iterator[tuple[str, str]]:
+    """Yield what there is to say of photos that came later: a heading, and a sentence."""
     seen, count = newcomers.drift, len(newcomers.rows)
     strange, ends = int(seen.strange.sum()), seen.strange_share
     verdict = "look unlike the old ones" if newcomers.looks_unlike else "can't be told from the old ones by their looks"
     chance = "p < 0.001" if seen.p < 0.001 else f"p = {seen.p:.2g}"
     yield (
+        "new",
         f"The {count} photos that came later {verdict}: in {100 * seen.less_similar:.0f} of 100 cases such a photo is "
         f"less similar to the old ones than an old one of its label is, and 50 would be no difference ({chance})."
+        if seen.moments
+        else f"Whether the {count} photos that came later look different can't be told: there were no photos of their "
+        "labels before.",
     )
     yield (
+        "unlike",
         f"{strange} of {count} are unlike all old ones ({screen.percent(strange / count)}, 95 % interval "
-        f"{screen.percent(ends.low)} to {screen.percent(ends.high)}); of old ones, {STRANGE_PERCENT:g} % are."
+        f"{screen.percent(ends.low)} to {screen.percent(ends.high)}); of old ones, {STRANGE_PERCENT:g} % are.",
     )
     if newcomers.judged:
-        yield _champion_said(newcomers.judged)
+        yield "champion", _champion_said(newcomers.judged)
+    if len(newcomers.right):
+        beside = newcomers.beside
+        against = f"; beside the champion so far, {beside.said}" if beside else ""
+        right = f"{newcomers.right.sum()} of the {len(newcomers.right)} of them that are test photos"
+        yield "learnt", f"The new classifier, which has learnt from the others, gets {right} right{against}."
 
 
 def _champion_said(judged: Judged) -> str:
     right, count = int(judged.right.sum()), len(judged.right)
     ends = f"{screen.percent(judged.interval.low)} to {screen.percent(judged.interval.high)}"
     text = (
-        f"The champion in use, version {judged.version}, gets {right} of {count} right that it has not learnt from: "
-        f"{screen.percent(right / count)}, 95 % interval {ends}"
+        f"The champion so far, version {judged.version}, gets {right} of {count} right, none of which it has learnt "
+        f"from: {screen.percent(right / count)}, 95 % interval {ends}"
     )
     if judged.tested is None:
         return f"{text}."
@@ -162,22 +181,30 @@ def _sets(listing: Listing, splits: pd.DataFrame, champion: InUse | None) -> Seq
     return sets if sum(len(rows) for _, rows in sets[:1]) < len(splits) else ()
 
 
-def _answers(champion: InUse | None, photos: pd.DataFrame, folder: Path) -> "pd.Series[str] | None":
+def _answers(champion: InUse | None, photos: pd.DataFrame, folder: Path) -> "pd.Series[str]":
     """Return what the champion says of photos, by row; missing for those it has learnt from."""
-    if champion is None or set(champion.classifier.description.labels).isdisjoint(photos["label"]):
-        return None
-    try:
-        return champion.answers(photos, folder)
-    except InputError:  # gone since their features were computed
-        return None
+    if champion is not None and not set(champion.classifier.description.labels).isdisjoint(photos["label"]):
+        with contextlib.suppress(InputError):  # some are gone since their features were computed
+            return champion.answers(photos, folder)
+    return pd.Series(dtype=object)
 
 
-def _judged(champion: InUse | None, given: "pd.Series[str] | None", splits: pd.DataFrame) -> Judged | None:
-    if champion is None or given is None or given.empty:
-        return None
+def _beside(
+    one: Newcomers, champion: InUse, answers: "pd.Series[str]", right: "pd.Series[bool]", splits: pd.DataFrame
+) -> Newcomers:
+    """Return the photos with what the champion makes of them: of those, none that it has learnt from."""
+    given = answers[answers.index.isin(one.rows)].dropna()
+    if given.empty:
+        return one
     photos = splits.loc[given.index]
-    right = (given == photos["label"]).to_numpy()
-    return Judged(champion.version, right, accuracy_interval(right, tuple(photos["group"])), _tested(champion))
+    was_right = given == photos["label"]
+    interval = accuracy_interval(was_right.to_numpy(), tuple(photos["group"]))
+    both = right.index.intersection(given.index)
+    return replace(
+        one,
+        judged=Judged(champion.version, was_right.to_numpy(), interval, _tested(champion)),
+        beside=paired(right[both].to_numpy(), was_right[both].to_numpy()) if len(both) else None,
+    )
 
 
 def _tested(champion: InUse) -> Interval | None:

@@ -74,7 +74,7 @@ def tested(result: Result) -> Iterator[tuple[str, str]]:
         ),
     )
     if result.newcomers:
-        yield "new", " ".join(newcomers.said(result.newcomers[0]))
+        yield from newcomers.said(result.newcomers[0])
     if result.strangers is not None:
         other = result.strangers
         yield "other", f"{len(other.table) - other.answered} of {len(other.table)} photos of something else are unsure"

@@ -98,15 +98,15 @@ def lead(prepared: Prepared, values: Mapping[str, Any]) -> Result:
         result = conclude(run, prepared, data, swept, learnt, assessed, values)
         page, figures = render(prepared, data, result, values)
         run.log_text(page, "report.html")
-        for name, picture in figures.items():
-            run.log_bytes(picture, f"figures/{name}")
+        for file, picture in figures.items():
+            run.log_bytes(picture, f"figures/{file}")
         run.deliver()
         study_store.finish(_asked(values))
         mixed = earlier.other_photos(run.id, tags["photos_hash"])
     if mixed:
         screen.say(
             f"note       the same experiment has runs on other photos ({', '.join(mixed)}), which can't be compared "
-            f"with this one: filter by tags.photos = '{name}'"
+            f"with this one: filter by tags.photos_hash = '{tags['photos_hash']}'"
         )
     return result
 

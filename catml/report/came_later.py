@@ -23,7 +23,7 @@ def came_later(data: Data, result: Result, album: Album) -> Context:
     everyone = result.newcomers[0]
     return {
         "came": [_row(one) for one in result.newcomers],
-        "came_said": list(newcomers.said(everyone)),
+        "came_said": [text for _, text in newcomers.said(everyone)],
         "came_unlike": everyone.looks_unlike,
         "came_shown": _most_unlike(everyone, data, result, album),
     }
