@@ -67,7 +67,10 @@ def parse(arguments: Sequence[str]) -> tuple[str, dict[str, Any], list[str]]:
     given = {name: value for name in parameters if (value := getattr(options, name)) is not None}
     values, problems = config.read_parameters(options.command, given)
     if options.command == "predict":
-        values["photos"] = [*options.PHOTO, *filter(None, [values["photos"]])]
+        # Photos on both sides of an option are all meant.
+        stray = _stray(unknown)
+        unknown = [word for word in unknown if word not in stray]
+        values["photos"] = [*options.PHOTO, *stray, *filter(None, [values["photos"]])]
         if not values["photos"]:
             problems.append("photos: expected photos or folders of photos, got none.")
     elif options.command == "check" and options.PHOTOS:
@@ -123,10 +126,14 @@ def _unknown(words: Sequence[str], command: str, known: Sequence[str]) -> list[s
             problems.append(
                 f"{command} has no parameter '{name}'.{did_you_mean(name, known)} It has {', '.join(known)}."
             )
-    stray = [word for word, before in zip(words, ["", *words], strict=False) if not {word[:2], before[:2]} & {"--"}]
     return problems + [
-        f"{command}: '{word}' is not understood. Parameters are given as --name value." for word in stray
+        f"{command}: '{word}' is not understood. Parameters are given as --name value." for word in _stray(words)
     ]
+
+
+def _stray(words: Sequence[str]) -> list[str]:
+    """Return the words that are neither names nor, perhaps, the values of unknown ones."""
+    return [word for word, before in zip(words, ["", *words], strict=False) if not {word[:2], before[:2]} & {"--"}]
 
 
 def _check(values: dict[str, Any], problems: list[str]) -> None:

@@ -131,7 +131,7 @@ def load_classifier(name: str, number: int) -> Classifier:
         return _load(f"models:/{name}/{number}")
     except UNLOADABLE as error:
         raise InputError(
-            f"{name} version {number} can't be loaded ({str(error).splitlines()[0]}). Where it is lost, delete the "
+            f"{name} version {number} can't be loaded ({_first_line(error)}). Where it is lost, delete the "
             "version, or its alias, in the MLflow UI."
         ) from None
 
@@ -147,8 +147,12 @@ def load_from(uri: str) -> Classifier:
     except UNLOADABLE as error:
         raise InputError(
             f"model: nothing can be loaded from '{uri}' in {mlflow.get_tracking_uri()} "
-            f"({str(error).splitlines()[0]}). 'catml train' registers one."
+            f"({_first_line(error)}). 'catml train' registers one."
         ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _load(uri: str) -> Classifier:

@@ -85,6 +85,7 @@ def test_empty_texts_as_mlproject_passes_them():
         (["a.jpg", "--model", "runs:/1/m", "--photos", "b.jpg"], ["a.jpg", "b.jpg"]),
         (["--log", "a.jpg", "b.jpg"], ["a.jpg", "b.jpg"]),
         (["--log", "-"], ["-"]),
+        (["a.jpg", "--log", "b.jpg", "--format", "csv", "c.jpg"], ["a.jpg", "b.jpg", "c.jpg"]),
         (["--log", "yes", "a.jpg"], ["a.jpg"]),
     ],
 )
@@ -120,6 +121,12 @@ def test_photos_to_check():
     assert parse(["check"])[1]["photos"] == "sample"
     assert parse(["check", "a", "--photos", "b"])[2] == ["photos: given twice, 'a' and 'b'."]
     assert parse(["check", "a", "b"])[2] == ["check: 'b' is not understood. Parameters are given as --name value."]
+
+
+def test_a_photo_after_an_unknown_name_may_be_its_value():
+    _, values, problems = parse(["predict", "a.jpg", "--modle", "m", "b.jpg"])
+    assert values["photos"] == ["a.jpg", "b.jpg"]
+    assert [problem.split(".")[0] for problem in problems] == ["predict has no parameter 'modle'"]
 
 
 def test_predict_without_photos():
