@@ -22,6 +22,8 @@ EXPERIMENT = "catml"
 CHAMPION, CHALLENGER = parameters.CHAMPION, "challenger"
 # With fewer test photos, an accuracy of 95 % would have an interval more than 17 points wide.
 FEW_TEST_PHOTOS = 30
+# Which photos there are, and what becomes of those that are none.
+SET = (parameters.PHOTOS, parameters.NEW_PHOTOS, parameters.SKIP_BROKEN)
 
 
 def data_folder() -> Path:
@@ -40,21 +42,12 @@ def tracking_patience() -> float:
 COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
     "check": (
         "look through the photos before anything is learnt from them; nothing but the report is written",
-        (
-            parameters.PHOTOS,
-            parameters.NEW_PHOTOS,
-            parameters.SKIP_BROKEN,
-            parameters.COSINE,
-            parameters.SEED,
-            parameters.TEST_FRACTION,
-        ),
+        (*SET, parameters.COSINE, parameters.SEED, parameters.TEST_FRACTION),
     ),
     "extract": (
         "compute the features of all photos, once",
         (
-            parameters.PHOTOS,
-            parameters.NEW_PHOTOS,
-            parameters.SKIP_BROKEN,
+            *SET,
             parameters.BACKBONES,
             parameters.WEIGHTS,
             parameters.MIRRORED,
@@ -66,9 +59,7 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
     "train": (
         "extract what is missing, find the best head, test it once, register it",
         (
-            parameters.PHOTOS,
-            parameters.NEW_PHOTOS,
-            parameters.SKIP_BROKEN,
+            *SET,
             parameters.COSINE,
             parameters.BACKBONES,
             parameters.WEIGHTS,
@@ -129,9 +120,7 @@ COMMANDS: dict[str, tuple[str, tuple[Parameter, ...]]] = {
     "benchmark": (
         "train three small networks from scratch on the same photos, to see what backbones are worth",
         (
-            parameters.PHOTOS,
-            parameters.NEW_PHOTOS,
-            parameters.SKIP_BROKEN,
+            *SET,
             parameters.COSINE,
             parameters.SEED,
             parameters.TEST_FRACTION,

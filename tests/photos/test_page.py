@@ -1,9 +1,6 @@
 """The page shows what was found, whatever the files are called, and needs nothing but itself."""
 
-import base64
-import io
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -14,43 +11,7 @@ from catml.photos.overview import by_label, facts, full_table
 from catml.photos.page import render
 from catml.photos.scan import COLUMNS
 from catml.photos.split import split
-
-VOID = {"meta", "img", "br", "link", "input"}
-
-
-class Balanced(HTMLParser):
-    """Fails where a tag is closed that isn't open."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.open, self.tags, self.words = [], [], []
-        self.feed(page)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-    @property
-    def text(self):
-        return " ".join(" ".join(self.words).split())
-
-    def images(self):
-        """Return the thumbnails by the paths of their photos."""
-        found = {}
-        for tag, attributes in self.tags:
-            if tag == "img":
-                kind, _, data = attributes["src"].partition(",")
-                assert kind == "data:image/jpeg;base64"
-                found[attributes["alt"]] = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))), np.int16)
-        return found
+from tests.pages import Page
 
 
 def smooth(seed, size=(64, 48)):
@@ -89,7 +50,7 @@ def splits(checked):
 
 def page_of(checked, splits, stops=()):
     notes = [*checked.notes, *group_notes(checked.photos, checked.links)]
-    return Balanced(render(checked, splits, list(facts(checked)), notes, stops))
+    return Page(render(checked, splits, list(facts(checked)), notes, stops))
 
 
 def test_everything_is_there(checked, splits):
@@ -116,7 +77,7 @@ def test_photos_are_shown_upright(checked, splits):
 def test_nothing_is_fetched(checked, splits):
     text = render(checked, splits, [], [], [])
     assert not re.search(r"https?://|url\(|@import|<link|<script", text)
-    assert all(attributes["src"].startswith("data:") for tag, attributes in Balanced(text).tags if tag == "img")
+    assert all(attributes["src"].startswith("data:") for tag, attributes in Page(text).tags if tag == "img")
     text.encode()
 
 

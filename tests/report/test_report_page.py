@@ -4,7 +4,6 @@ import base64
 import io
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
@@ -28,38 +27,13 @@ from catml.report.page import render
 from catml.sources import Source
 from catml.strangers import Strangers
 from catml.train import nested
+from tests.pages import Page
 
 NASTY = '<b>ants & "bees"'
 COLOURS = {NASTY: (210, 40, 40), "Kätzchen 🐈": (40, 60, 200), "plain": (60, 190, 70)}
 SECTIONS = ["compared", "unsure", "heads", "confusion", "mistakes", "labels", "curve", "reliability", "looked",
             "left-out", "repeat"]  # fmt: skip
-VOID = {"meta", "img", "br"}
 WANTED = Wanted(1, 0.95, {"tiny": 0.01})
-
-
-class Page(HTMLParser):
-    """Fails where a tag is closed that isn't open."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.raw, self.open, self.tags, self.words = text, [], [], []
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-    @property
-    def text(self):
-        return " ".join(" ".join(self.words).split())
 
 
 def lacking(text):
