@@ -29,7 +29,7 @@ class PredictionLog:
     """
 
     def __init__(self, folder: Path, classifier: Classifier) -> None:
-        self._is_strange = classifier.is_strange
+        self._classifier = classifier
         self.labels = classifier.description.labels
         self.counts: Counter[str] = Counter()
         self.probability = 0.0  # sum over the answers
@@ -59,10 +59,15 @@ class PredictionLog:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         self.counts["unsure"] += bool(row["unsure"])
-        self.counts["strange"] += bool(self._is_strange(row["similarity"]))
+        self.counts["strange"] += bool(self._classifier.is_strange(row["similarity"]))
         self.counts[f"said {row['label']}"] += 1
         self.probability += row["probability"]
         self._writer.writerow({**row, "path": path, "label": "", "answer": row["label"], BYTES_SHA256: digest})
+
+    @property
+    def can_tell_strange(self) -> bool:
+        """Whether the classifier, which an older catml may have made, knows what familiar photos look like."""
+        return self._classifier.familiar is not None
 
     @property
     def answered(self) -> int:
@@ -73,7 +78,8 @@ class PredictionLog:
         """Return what is logged: counts, and shares of those that are photos."""
         found: dict[str, float] = {f"predicted_{name}": self.counts[name] for name in ("photos", "broken")}
         if self.answered:
-            found |= {f"predicted_{name}": self.counts[name] / self.answered for name in ("unsure", "strange")}
+            shares = ("unsure", "strange") if self.can_tell_strange else ("unsure",)
+            found |= {f"predicted_{name}": self.counts[name] / self.answered for name in shares}
             found["predicted_probability"] = self.probability / self.answered
         return found
 
@@ -99,14 +105,13 @@ def said(log: PredictionLog) -> Iterator[tuple[str, str]]:
     if photos:
         answers = ", ".join(f"{counts[f'said {label}']} {label}" for label in log.labels)
         yield "answers", f"{answers}; {counts['unsure']} of them unsure"
+    if photos and log.can_tell_strange:
         strange, ends = counts["strange"], wilson(counts["strange"], photos)
-        interval = f"95 % interval {screen.percent(ends.low)} to {screen.percent(ends.high)}"
-        usual = f"of photos like those, {STRANGE_PERCENT:g} % would be"
-        differs = ". These look different" if 100 * ends.low > STRANGE_PERCENT else ""
-        share = screen.percent(strange / photos)
+        between = f"95 % interval {screen.percent(ends.low)} to {screen.percent(ends.high)}"
         yield (
             "unlike",
-            f"{strange} of {photos} are unlike all photos learnt from ({share}, {interval}); {usual}{differs}",
+            f"{strange} of {photos} are unlike all photos learnt from ({screen.percent(strange / photos)}, {between}); "
+            f"of photos like those, about {STRANGE_PERCENT:g} % would be",
         )
     yield "kept", f"{log.path}, and as a run in MLflow"
     yield "next", f"fill in its column 'label' where you know it, then: catml train … --new-photos {log.path}"
