@@ -249,7 +249,7 @@ def describe(outcome: Outcome, photos: str) -> str:
     lines = [
         f"Small networks trained from scratch on **{photos}**, to see what transfer learning is worth.",
         f"The one with the lowest validation log loss is **{outcome.best.title}**: {screen.percent(shown)} of the test "
-        f"photos right, 95 % interval {screen.percent(interval.low)} to {screen.percent(interval.high)}. Always "
+        f"photos right, 95 % interval {screen.between(interval)}. Always "
         f"answering the most frequent label gives {screen.percent(outcome.most_frequent)}.",
         f"{outcome.sentence}." if outcome.sentence else "",
         "`leaderboard.csv` has all that was tested on the same photos.",

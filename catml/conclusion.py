@@ -72,18 +72,18 @@ def conclude(
     if other is not None:
         metrics |= {"other_photos": len(other.table), "other_answered": other.answered}
         run.log_text(other.table.to_csv(index=False), "other.csv")
-    champion, lost = _in_use(values["register_as"])
-    listing = prepared.found.checked.listing
-    came = newcomers.meet(listing, data, learnt, assessed, champion)
-    if came:
-        metrics |= came[0].metrics()
-        run.log_text(newcomers.table(came[0], data.splits, listing).to_csv(index=False), "new_photos.csv")
     looks = count_looks(run, prepared.test_tags, nested=prepared.is_nested)
     run.log(metrics=metrics, tags={"test_evaluations": looks})
     run.log_text(
         by_label(assessed.answers.probabilities, assessed.labels, data.labels).to_csv(index=False), "labels.csv"
     )
     run.log_text(predictions(assessed, learnt, data).to_csv(index=False), "predictions.csv")
+    champion, lost = _in_use(values["register_as"])
+    listing = prepared.found.checked.listing
+    came = newcomers.meet(listing, data, learnt, assessed, champion)
+    if came:
+        run.log(metrics=came[0].metrics())
+        run.log_text(newcomers.table(came[0], data.splits, listing).to_csv(index=False), "new_photos.csv")
     verdict = _verdict(prepared, learnt, assessed, values)
     result = Result(trials, learnt, assessed, other, came, data.material.test_share, looks, verdict)
     run.log(tags={"gate": f"{'passed' if verdict.passed else 'refused'}: {verdict.reason}"[:5000]})
@@ -92,11 +92,8 @@ def conclude(
         run.describe(describe(result, photos, data.labels))
         return result
     sample = values["photos"] == config.SAMPLE
-    try:
-        rival = present(champion, assessed, data, prepared.found.folder) if champion else None
-        place = Verdict(False, lost) if lost else succession(data.labels, rival, sample)
-    except InputError as error:
-        place = Verdict(False, "; ".join(error.problems))
+    rival = present(champion, assessed, data, prepared.found.folder) if champion else None
+    place = Verdict(False, lost) if lost else succession(data.labels, rival, sample)
     result = replace(result, place=place)
     text = describe(result, photos, data.labels)
     run.describe(text)
@@ -196,8 +193,7 @@ def describe(result: Result, photos: str, labels: tuple[str, ...]) -> str:
         [
             f"Tells {', '.join(labels)} apart; learnt from **{photos}**.",
             f"**{assessed.right.sum()} of {len(assessed.rows)}** photos it had not learnt from came out right: "
-            f"{screen.percent(assessed.accuracy)}, 95 % interval {screen.percent(interval.low)} to "
-            f"{screen.percent(interval.high)}.",
+            f"{screen.percent(assessed.accuracy)}, 95 % interval {screen.between(interval)}.",
             f"It says of {screen.percent(1 - assessed.answered)} of them that it is unsure; of those it answers, "
             f"{assessed.answered_right} of {int(assessed.sure.sum())} are right.",
             f"Made of {heads}. {' '.join(decided)}",

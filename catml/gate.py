@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from catml.evaluation.intervals import Interval, wilson
 from catml.evaluation.paired import Paired
-from catml.screen import percent
+from catml.screen import between, percent
 
 MOST = 20_000  # test photos that anybody may be told to take
 
@@ -46,7 +46,7 @@ def gate(
         min_accuracy: the user's own bar; 0 where there is none.
         validated: what cross-validation says its accuracy is at least; 1 where there was none.
     """
-    shown = f"the 95 % interval of its accuracy, {percent(interval.low)} to {percent(interval.high)},"
+    shown = f"the 95 % interval of its accuracy, {between(interval)},"
     reasons = []
     if interval.low <= majority.mean():
         reasons.append(

@@ -1,9 +1,7 @@
 """Photos that came later: whether they look unlike those there were, and what the champion so far makes of them."""
 
-import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,8 +9,7 @@ from numpy.typing import NDArray
 
 from catml import screen
 from catml.assessment import Assessment
-from catml.errors import InputError
-from catml.evaluation.drift import Drift, drift
+from catml.evaluation.drift import Drift, drift, look_back
 from catml.evaluation.familiarity import STRANGE_PERCENT
 from catml.evaluation.intervals import Interval, accuracy_interval
 from catml.evaluation.paired import CHANCE, Paired, paired
@@ -21,20 +18,24 @@ from catml.photos.listing import Listing
 from catml.preparation import Data
 from catml.rivalry import FEWEST, InUse
 
+MOST = 2000  # new photos that are looked at; the champion needs some 20 ms for each
+
 
 @dataclass(frozen=True)
 class Judged:
-    """What the champion so far makes of new photos, none of which it has learnt from.
+    """What the champion so far makes of new photos, answered without having learnt from them.
 
     Attributes:
         version: in the registry.
         right: whether each photo came out right.
+        foreign: how many others have labels that it does not know.
         interval: of its accuracy on them.
         tested: of its accuracy in its own test; None where that isn't known.
     """
 
     version: int
     right: NDArray[np.bool_]
+    foreign: int
     interval: Interval
     tested: Interval | None
 
@@ -50,19 +51,23 @@ class Newcomers:
 
     Attributes:
         name: what they came with.
-        rows: which photos those are, as rows of the split.
+        count: how many they are.
+        rows: which photos those are, as rows of the split; of more than `MOST`, so many drawn at random.
         old: the photos there were.
         drift: whether they look unlike those.
         right: of those among the test photos of the new classifier, whether it got each right.
+        interval: of its accuracy on them; None where there are none.
         judged: by the champion so far; None where there is none, or it can't tell.
         beside: the new classifier, first, and the champion so far, on those test photos; None likewise.
     """
 
     name: str
+    count: int
     rows: NDArray[np.intp]
     old: NDArray[np.intp]
     drift: Drift
     right: NDArray[np.bool_]
+    interval: Interval | None
     judged: Judged | None = None
     beside: Paired | None = None
 
@@ -73,14 +78,15 @@ class Newcomers:
 
     def metrics(self) -> dict[str, float]:
         """Return what is logged."""
-        found = {
-            "new_photos": len(self.rows),
-            "new_strange": float(self.drift.strange.mean()),
-            "new_less_similar": self.drift.less_similar,
-            "new_p": self.drift.p,
-        }
+        ends = self.drift.strange_share
+        found = {"new_photos": self.count, "new_strange": float(self.drift.strange.mean())}
+        found |= {"new_strange_low": ends.low, "new_strange_high": ends.high}
+        if self.drift.moments:
+            found |= {"new_less_similar": self.drift.less_similar, "new_p": self.drift.p}
         if self.judged:
-            found["new_champion_accuracy"] = float(self.judged.right.mean())
+            accuracy, interval = float(self.judged.right.mean()), self.judged.interval
+            found |= {"new_champion_accuracy": accuracy}
+            found |= {"new_champion_accuracy_low": interval.low, "new_champion_accuracy_high": interval.high}
         return found
 
 
@@ -101,23 +107,34 @@ def meet(
     sets = _sets(listing, data.splits, champion)
     if not sets:
         return ()
-    features, labels = joined(learnt.heads, data.material.features), data.splits["label"]
-    groups = data.splits["group"]
-    everyone = np.unique(np.concatenate([rows for _, rows in sets]))
-    old = np.setdiff1d(np.arange(len(labels)), everyone)
-    answers = _answers(champion, data.splits.iloc[everyone], listing.folder)
+    features, table = joined(learnt.heads, data.material.features), data.splits
+    is_old = ~np.isin(np.arange(len(table)), np.concatenate([rows for _, rows in sets]))
+    old = np.flatnonzero(is_old)
+
+    def of(rows: NDArray[np.intp]) -> tuple[NDArray[np.float32], list[str], list[str]]:
+        return features[rows], table["label"].iloc[rows].tolist(), table["group"].iloc[rows].tolist()
+
+    before = look_back(*of(old), learnt.familiar.blocks)
+    drawn = [(name, len(rows), _some(rows)) for name, rows in sets]
+    asked = np.unique(np.concatenate([rows for _, _, rows in drawn]))
+    answers = pd.Series(dtype=object) if champion is None else champion.answers(table.iloc[asked], listing.folder)
     found = []
-    for name, rows in sets:
-        before, now = ((features[of], labels.iloc[of].tolist(), groups.iloc[of].tolist()) for of in (old, rows))
+    for name, count, rows in drawn:
         is_new = np.isin(assessed.rows, rows)
         right = pd.Series(assessed.right[is_new], index=assessed.rows[is_new])
-        one = Newcomers(name, rows, old, drift(*before, *now, learnt.familiar.blocks), right.to_numpy())
-        found.append(one if champion is None else _beside(one, champion, answers, right, data.splits))
+        ends = accuracy_interval(right.to_numpy(), table["group"].iloc[right.index].tolist()) if len(right) else None
+        one = Newcomers(name, count, rows, old, drift(before, *of(rows)), right.to_numpy(), ends)
+        found.append(one if champion is None else _beside(one, champion, answers, right, table))
     return tuple(found)
 
 
 def table(newcomers: Newcomers, splits: pd.DataFrame, listing: Listing) -> pd.DataFrame:
-    """Return one row a new photo: `path`, `label`, `came_with`, `similarity`, `strange`; the most unlike first."""
+    """Return one row a new photo, the most unlike first.
+
+    Returns:
+        Columns `path`, `label`, `split` ("test" or a fold's number), `came_with`, `similarity` to the nearest old
+        photo, and `strange`, whether that is too little.
+    """
     rows = splits.iloc[newcomers.rows][["path", "label", "split"]].reset_index(drop=True)
     rows["came_with"] = rows["path"].map(listing.added).fillna("")
     rows["similarity"], rows["strange"] = newcomers.drift.similar, newcomers.drift.strange
@@ -126,52 +143,64 @@ def table(newcomers: Newcomers, splits: pd.DataFrame, listing: Listing) -> pd.Da
 
 def said(newcomers: Newcomers) -> Iterator[tuple[str, str]]:
     """Yield what there is to say of photos that came later: a heading, and a sentence."""
-    seen, count = newcomers.drift, len(newcomers.rows)
-    strange, ends = int(seen.strange.sum()), seen.strange_share
-    verdict = "look unlike the old ones" if newcomers.looks_unlike else "can't be told from the old ones by their looks"
-    chance = "p < 0.001" if seen.p < 0.001 else f"p = {seen.p:.2g}"
-    yield (
-        "new",
-        f"The {count} photos that came later {verdict}: in {100 * seen.less_similar:.0f} of 100 cases such a photo is "
-        f"less similar to the old ones than an old one of its label is, and 50 would be no difference ({chance})."
-        if seen.moments
-        else f"Whether the {count} photos that came later look different can't be told: there were no photos of their "
-        "labels before.",
-    )
+    seen, count, one = newcomers.drift, len(newcomers.rows), newcomers.count == 1
+    photos = "The photo that came later" if one else f"The {newcomers.count:,} photos that came later"
+    yield "new", f"{photos} {_looks(newcomers, one)}"
+    strange = int(seen.strange.sum())
     yield (
         "unlike",
-        f"{strange} of {count} are unlike all old ones ({screen.percent(strange / count)}, 95 % interval "
-        f"{screen.percent(ends.low)} to {screen.percent(ends.high)}); of old ones, {STRANGE_PERCENT:g} % are.",
+        f"{strange} of {count:,} {'is' if strange == 1 else 'are'} unlike all old ones "
+        f"({screen.percent(strange / count)}, 95 % interval {screen.between(seen.strange_share)}); of old ones, "
+        f"{STRANGE_PERCENT:g} % are.",
     )
     if newcomers.judged:
-        yield "champion", _champion_said(newcomers.judged)
-    if len(newcomers.right):
-        beside = newcomers.beside
-        against = f"; beside the champion so far, {beside.said}" if beside else ""
-        right = f"{newcomers.right.sum()} of the {len(newcomers.right)} of them that are test photos"
-        yield "learnt", f"The new classifier, which has learnt from the others, gets {right} right{against}."
+        yield "before", _champion_said(newcomers.judged)
+    if newcomers.interval:
+        right, tested = int(newcomers.right.sum()), len(newcomers.right)
+        beside = f"; beside the champion so far, {newcomers.beside.said}" if newcomers.beside else ""
+        yield (
+            "after",
+            f"The new classifier was tested on {tested} of them, answered without having learnt from them: {right} "
+            f"right, {screen.percent(right / tested)}, 95 % interval {screen.between(newcomers.interval)}{beside}.",
+        )
+
+
+def _looks(newcomers: Newcomers, one: bool) -> str:
+    seen, count = newcomers.drift, len(newcomers.rows)
+    if not seen.moments:
+        return f"can't be compared with old ones: there were none of {'its label' if one else 'their labels'}."
+    if newcomers.looks_unlike:
+        verdict = f"look{'s' if one else ''} unlike the old ones"
+    else:
+        verdict = f"{'is' if one else 'are'} not shown to look unlike the old ones"
+    moments = f"{seen.moments} moment{'s' if seen.moments > 1 else ''} compared"
+    drawn = f" {count:,} of them, drawn at random, were looked at." if count < newcomers.count else ""
+    return (
+        f"{verdict}: in {100 * seen.less_similar:.0f} of 100 cases such a photo is less similar to the old ones than "
+        f"an old one of its label is, and 50 would be no difference ({screen.chance(seen.p)}, {moments}).{drawn}"
+    )
 
 
 def _champion_said(judged: Judged) -> str:
     right, count = int(judged.right.sum()), len(judged.right)
-    ends = f"{screen.percent(judged.interval.low)} to {screen.percent(judged.interval.high)}"
+    lacks = f" ({judged.foreign} more have labels that it does not know)" if judged.foreign else ""
     text = (
-        f"The champion so far, version {judged.version}, gets {right} of {count} right, none of which it has learnt "
-        f"from: {screen.percent(right / count)}, 95 % interval {ends}"
+        f"The champion so far, version {judged.version}, gets {right} of {count} right that it answered without having "
+        f"learnt from them{lacks}: {screen.percent(right / count)}, 95 % interval {screen.between(judged.interval)}"
     )
     if judged.tested is None:
         return f"{text}."
-    tested = f"{screen.percent(judged.tested.low)} to {screen.percent(judged.tested.high)}"
     if judged.is_worse:
-        return f"{text}, less than its test said ({tested}). Either photos have changed, or these are the hard ones."
-    return f"{text}; its test said {tested}."
+        why = "Either photos have changed, or these are the hard ones."
+        return f"{text}, less than its test said ({screen.between(judged.tested)}). {why}"
+    return f"{text}; its test said {screen.between(judged.tested)}."
 
 
 def _sets(listing: Listing, splits: pd.DataFrame, champion: InUse | None) -> Sequence[tuple[str, NDArray[np.intp]]]:
     """Return names and rows of the sets of new photos."""
     came = splits["path"].map(listing.added)
-    names = list(dict.fromkeys(name for name in listing.added.values() if (came == name).any()))
-    sets = [(name, np.flatnonzero(came == name)) for name in names]
+    sets = [(name, np.flatnonzero(came == name)) for name in dict.fromkeys(listing.added.values())]
+    sets = [(name, rows) for name, rows in sets if len(rows)]  # of copies of old photos, none is left
     if len(sets) > 1:
         sets.insert(0, ("all", np.flatnonzero(came.notna())))
     if not sets and champion is not None:
@@ -181,28 +210,26 @@ def _sets(listing: Listing, splits: pd.DataFrame, champion: InUse | None) -> Seq
     return sets if sum(len(rows) for _, rows in sets[:1]) < len(splits) else ()
 
 
-def _answers(champion: InUse | None, photos: pd.DataFrame, folder: Path) -> "pd.Series[str]":
-    """Return what the champion says of photos, by row; missing for those it has learnt from."""
-    if champion is not None and not set(champion.classifier.description.labels).isdisjoint(photos["label"]):
-        with contextlib.suppress(InputError):  # some are gone since their features were computed
-            return champion.answers(photos, folder)
-    return pd.Series(dtype=object)
+def _some(rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    return rows if len(rows) <= MOST else np.sort(np.random.default_rng(0).choice(rows, MOST, replace=False))
 
 
 def _beside(
     one: Newcomers, champion: InUse, answers: "pd.Series[str]", right: "pd.Series[bool]", splits: pd.DataFrame
 ) -> Newcomers:
-    """Return the photos with what the champion makes of them: of those, none that it has learnt from."""
+    """Return the photos with what the champion makes of those that it has not learnt from."""
     given = answers[answers.index.isin(one.rows)].dropna()
+    photos = splits.loc[given.index]
+    is_fair = photos["label"].isin(champion.classifier.description.labels)
+    photos, given = photos[is_fair], given[is_fair]
     if given.empty:
         return one
-    photos = splits.loc[given.index]
     was_right = given == photos["label"]
-    interval = accuracy_interval(was_right.to_numpy(), tuple(photos["group"]))
+    ends = accuracy_interval(was_right.to_numpy(), tuple(photos["group"]))
     both = right.index.intersection(given.index)
     return replace(
         one,
-        judged=Judged(champion.version, was_right.to_numpy(), interval, _tested(champion)),
+        judged=Judged(champion.version, was_right.to_numpy(), int((~is_fair).sum()), ends, _tested(champion)),
         beside=paired(right[both].to_numpy(), was_right[both].to_numpy()) if len(both) else None,
     )
 

@@ -135,6 +135,8 @@ def look(photos: str, skip_broken: bool, new_photos: str = "") -> Checked:
         InputError: there is nothing to look through.
     """
     later, problems = find_sets(new_photos)
+    if later and photos == config.SAMPLE:
+        problems = ["there is nothing of yours to add them to: say what the others are with photos=FOLDER."]
     if problems:
         raise InputError([f"new_photos: {problem}" for problem in problems])
     source = draw_sample(config.data_folder() / "sample") if photos == config.SAMPLE else Path(photos).expanduser()

@@ -1,5 +1,6 @@
 """`catml predict`: photos through a registered model, a row each, as they come."""
 
+import contextlib
 import csv
 import json
 import shutil
@@ -69,14 +70,16 @@ def _logged(
     """Yield rows, and keep them; say at the end what was kept, where standard output isn't for a program."""
     from catml.prediction_log import PredictionLog, log_run, said  # with what it imports, half a second
 
+    entry = registered(model)  # now: by the end, another version may have the alias
+    version = f"{entry.name} version {entry.version}" if entry else model
     with PredictionLog(config.data_folder() / "predictions", classifier) as log:
         for row in rows:
             log.add(row)
             yield row
-    entry = registered(model)
-    log_run(log, ",".join(photos), model, f"{entry.name} version {entry.version}" if entry else model)
-    for heading, text in said(log):
-        print(f"{heading:<10} {text}", file=sys.stdout if aloud else sys.stderr, flush=True)
+    with contextlib.nullcontext() if aloud else contextlib.redirect_stdout(sys.stderr):
+        for heading, text in said(log):
+            screen.say(f"{heading:<10} {text}")
+        log_run(log, ",".join(photos), model, version)
 
 
 def copy(photo: Path, folder: Path) -> None:

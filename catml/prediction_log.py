@@ -1,5 +1,6 @@
 """`catml predict --log`: what was said of photos, kept as a table to correct labels in, and as a run in MLflow."""
 
+import contextlib
 import csv
 import hashlib
 from collections import Counter
@@ -7,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 from catml import screen, tracking
 from catml.classifier import Classifier
@@ -15,7 +16,7 @@ from catml.evaluation.familiarity import STRANGE_PERCENT
 from catml.evaluation.intervals import wilson
 from catml.photos.listing import BYTES_SHA256
 
-AGAIN = "The table is kept, and can be corrected; only the run is missing in MLflow."
+AGAIN = "{} is kept, and can be corrected; only the run is missing in MLflow."
 
 
 class PredictionLog:
@@ -34,11 +35,10 @@ class PredictionLog:
         self.counts: Counter[str] = Counter()
         self.probability = 0.0  # sum over the answers
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = next(path for path in _names(folder) if not path.exists())
         columns = ["path", "label", "answer", "probability", "unsure", "similarity"]
         columns += [*(f"probability_{label}" for label in self.labels), "problem", BYTES_SHA256]
-        # Line by line; and with the mark by which spreadsheets know UTF-8.
-        self._file = self.path.open("x", encoding="utf-8-sig", newline="", buffering=1)
+        self._file = _new_file(folder)
+        self.path = Path(self._file.name)
         self._writer = csv.DictWriter(self._file, columns, extrasaction="ignore", lineterminator="\n")
         self._writer.writeheader()
 
@@ -56,7 +56,8 @@ class PredictionLog:
             self.counts["broken"] += 1
             self._writer.writerow({"path": path, "problem": row["problem"]})
             return
-        with path.open("rb") as file:
+        digest = ""
+        with contextlib.suppress(OSError), path.open("rb") as file:  # it may be gone by now
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         self.counts["unsure"] += bool(row["unsure"])
         self.counts["strange"] += bool(self._classifier.is_strange(row["similarity"]))
@@ -94,7 +95,7 @@ def log_run(log: PredictionLog, asked: str, model: str, version: str) -> None:
         version: of the model, for people.
     """
     name = f"predict {log.counts['photos']} photos"
-    with tracking.parent_run(name, AGAIN) as run:
+    with tracking.parent_run(name, AGAIN.format(log.path)) as run:
         run.log({"photos": asked[:500], "model": model}, log.metrics(), {"predicted_by": version})
         run.log_text(log.path.read_text(encoding="utf-8-sig"), "predictions.csv")
 
@@ -107,20 +108,22 @@ def said(log: PredictionLog) -> Iterator[tuple[str, str]]:
         yield "answers", f"{answers}; {counts['unsure']} of them unsure"
     if photos and log.can_tell_strange:
         strange, ends = counts["strange"], wilson(counts["strange"], photos)
-        between = f"95 % interval {screen.percent(ends.low)} to {screen.percent(ends.high)}"
         yield (
             "unlike",
-            f"{strange} of {photos} are unlike all photos learnt from ({screen.percent(strange / photos)}, {between}); "
-            f"of photos like those, about {STRANGE_PERCENT:g} % would be",
+            f"{strange} of {photos} are unlike all photos learnt from ({screen.percent(strange / photos)}, "
+            f"95 % interval {screen.between(ends)}); of photos like those, about {STRANGE_PERCENT:g} % would be",
         )
-    yield "kept", f"{log.path}, and as a run in MLflow"
+    yield "kept", str(log.path)
     yield "next", f"fill in its column 'label' where you know it, then: catml train … --new-photos {log.path}"
 
 
-def _names(folder: Path) -> Iterator[Path]:
+def _new_file(folder: Path) -> TextIO:
+    """Open a file that is named after the time, and that no other process has."""
     now = datetime.now().astimezone().strftime("%Y-%m-%d-%H%M%S")
-    yield folder / f"{now}.csv"
-    number = 1
+    path, number = folder / f"{now}.csv", 1
     while True:
+        with contextlib.suppress(FileExistsError):
+            # Line by line; and with the mark by which spreadsheets know UTF-8.
+            return path.open("x", encoding="utf-8-sig", newline="", buffering=1)
         number += 1
-        yield folder / f"{now}-{number}.csv"
+        path = folder / f"{now}-{number}.csv"

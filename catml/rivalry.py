@@ -1,11 +1,13 @@
 """The present champion beside a new classifier, on the same photos, none of which either has learnt from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from catml import config, screen
 from catml.assessment import Assessment
@@ -16,6 +18,7 @@ from catml.preparation import Data
 from catml.registration import holder, load_classifier
 
 FEWEST = 10  # photos on which two classifiers are compared
+QUIET_SECONDS = 3.0  # what takes no longer needs no bar
 
 
 @dataclass(frozen=True)
@@ -31,25 +34,33 @@ class InUse:
         return photos["pixels_sha256"].isin({*self._judged("test"), *self._judged("learn")})
 
     def answers(self, photos: pd.DataFrame, folder: Path) -> "pd.Series[str]":
-        """Return the labels that it gives photos; missing for those it has learnt from.
+        """Return the labels that it gives photos; missing for those it has learnt from, or that are gone by now.
 
         What it was tested on counts as it was tested. It answers all others now.
 
         Args:
             photos: `path` and `pixels_sha256`.
             folder: what paths are relative to.
-
-        Raises:
-            InputError: some of them can't be read any more.
         """
-        keys = photos["pixels_sha256"]
-        tested = self._judged("test")
-        is_new = ~keys.isin({*tested, *self._judged("learn"), *self.answered})
-        if is_new.any():
-            screen.say(f"compared   the present champion answers {is_new.sum()} photos it has not seen")
-            said = self.classifier.predict([folder / path for path in photos.loc[is_new, "path"]])["label"]
-            self.answered.update(zip(keys[is_new], said, strict=True))
+        keys, tested = photos["pixels_sha256"], self._judged("test")
+        new = photos[~keys.isin({*tested, *self._judged("learn"), *self.answered})]
+        if len(new):
+            screen.say(f"compared   the present champion answers {len(new)} photos it has not seen")
+            said = self._said([folder / path for path in new["path"]])
+            gone = said["problem"].ne("").to_numpy()
+            if gone.any():
+                first = f"{new['path'].iloc[gone.argmax()]}: {said['problem'].iloc[gone.argmax()]}"
+                screen.say(f"note       {gone.sum()} of these photos can't be read any more, and are left out: {first}")
+            self.answered.update(zip(new["pixels_sha256"][~gone], said["label"][~gone], strict=True))
         return keys.map({**self.answered, **tested}).astype(object)
+
+    def _said(self, paths: Sequence[Path]) -> pd.DataFrame:
+        found = []
+        with tqdm(total=len(paths), desc="champion so far", unit="photo", delay=QUIET_SECONDS) as bar:
+            for rows in self.classifier.stream(paths):
+                found.append(rows)
+                bar.update(len(rows))
+        return pd.concat(found, ignore_index=True)
 
     def _judged(self, how: str) -> dict[str, str]:
         """Return its answers, by `pixels_sha256`, to photos of its test ("test") or learnt from ("learn")."""

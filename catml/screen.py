@@ -40,3 +40,13 @@ def duration(seconds: float) -> str:
 def percent(share: float) -> str:
     """Return a share as a percentage with one decimal."""
     return f"{100 * share:.1f} %"
+
+
+def chance(p: float) -> str:
+    """Return a p-value as "p = 0.03"."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+
+
+def between(ends: tuple[float, float]) -> str:
+    """Return an interval of shares as "93.3 % to 99.8 %"."""
+    return f"{percent(ends[0])} to {percent(ends[1])}"

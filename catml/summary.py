@@ -46,8 +46,8 @@ def tested(result: Result) -> Iterator[tuple[str, str]]:
     count = len(assessed.rows)
     yield (
         "test",
-        f"{assessed.right.sum()} of {count} right: {screen.percent(assessed.accuracy)}, "
-        f"95 % interval {screen.percent(interval.low)} to {screen.percent(interval.high)}",
+        f"{assessed.right.sum()} of {count} right: {screen.percent(assessed.accuracy)}, 95 % interval "
+        f"{screen.between(interval)}",
     )
     given = [
         f"{name} {screen.percent(float((said == assessed.labels).mean()))}" for name, said in assessed.baselines.items()

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from catml import newcomers
-from catml.assessment import assess
+from catml.assessment import Assessment, assess
 from catml.classifier import Classifier, Description
 from catml.newcomers import meet, said, table
 from catml.photos.listing import COLUMNS, Listing
@@ -43,6 +43,14 @@ def studies(tmp_path_factory):
     return found
 
 
+def everything_tested(of, got):
+    """A test of all photos, as a nested cross-validation gives it."""
+    rows = np.arange(PHOTOS)
+    answers = got.answer(of.material.features)
+    none = np.zeros((PHOTOS, 3), int)
+    return Assessment(rows, of.material.labels, tuple(GROUPS), answers, {}, np.zeros(1), 0.5, none)
+
+
 def champion(judged=(), wrong=(), **metrics):
     """A champion that answers right but for some rows; `judged`: what it met before, as (row, kind)."""
     rows = [(KEYS[row], TRUE[KEYS[row]], kind, TRUE[KEYS[row]]) for row, kind in judged]
@@ -56,13 +64,14 @@ def champion(judged=(), wrong=(), **metrics):
 
 def test_photos_that_look_the_same(studies):
     (found,) = meet(listing(a=LATER), *studies["alike"], None)
-    assert (found.name, found.rows.tolist(), found.judged) == ("a", LATER, None)
+    assert (found.name, found.count, found.rows.tolist(), found.judged) == ("a", 12, LATER, None)
     assert found.old.tolist() == [row for row in range(PHOTOS) if row not in LATER]
     assert found.drift.moments == len({GROUPS[row] for row in LATER})
     assert not found.looks_unlike
     text = dict(said(found))
-    assert text["new"].startswith("The 12 photos that came later can't be told from the old ones by their looks: in ")
-    assert "champion" not in text
+    assert text["new"].startswith("The 12 photos that came later are not shown to look unlike the old ones: in ")
+    assert text["new"].endswith(", 6 moments compared).")
+    assert list(text) == ["new", "unlike", "after"]
 
 
 def test_photos_that_look_different(studies):
@@ -110,11 +119,13 @@ def test_the_champion_counts_where_it_has_not_learnt(studies):
     judged = found.judged
     assert (judged.version, judged.right.tolist()) == (3, [True] + [False] * 3 + [True] * 5)
     assert found.metrics()["new_champion_accuracy"] == pytest.approx(6 / 9)
-    text = dict(said(found))["champion"]
+    text = dict(said(found))["before"]
     assert text.startswith(
-        "The champion so far, version 3, gets 6 of 9 right, none of which it has learnt from: 66.7 %"
+        "The champion so far, version 3, gets 6 of 9 right that it answered without having learnt from them: 66.7 %"
     )
-    assert text.endswith("; its test said 90.0 % to 99.0 %.") is not judged.is_worse
+    assert "test said" in text
+    low, high = (found.metrics()[f"new_champion_accuracy_{end}"] for end in ("low", "high"))
+    assert low < 6 / 9 < high
 
 
 @pytest.mark.parametrize(("wrong", "worse"), [(LATER[:10], True), (LATER[:1], False)])
@@ -122,7 +133,7 @@ def test_worse_than_its_test_said(studies, wrong, worse):
     given = champion([], wrong, test_accuracy_low=0.8, test_accuracy_high=0.99)
     (found,) = meet(listing(a=LATER), *studies["alike"], given)
     assert found.judged.is_worse is worse
-    assert ("less than its test said" in dict(said(found))["champion"]) is worse
+    assert ("less than its test said" in dict(said(found))["before"]) is worse
 
 
 def test_the_new_classifier_beside_the_champion_on_the_same_test_photos(studies):
@@ -133,15 +144,53 @@ def test_the_new_classifier_beside_the_champion_on_the_same_test_photos(studies)
     assert 0 < len(tested) < len(LATER)
     assert found.right.tolist() == right.tolist()
     assert (found.beside.photos, found.beside.only_first, found.beside.only_second) == (len(tested), right.sum(), 0)
-    assert f"gets {right.sum()} of the {len(tested)} of them that are test photos right" in dict(said(found))["learnt"]
+    text = dict(said(found))["after"]
+    assert text.startswith(
+        f"The new classifier was tested on {len(tested)} of them, answered without having learnt from"
+    )
+    assert f": {right.sum()} right, " in text
+    assert "; beside the champion so far, " in text
 
 
-def test_a_champion_of_other_labels_is_not_asked(studies):
+@pytest.mark.parametrize("labels", [("fred", "putu"), ("cat", "fred")])
+def test_labels_that_the_champion_does_not_know_are_no_mistakes_of_its(studies, labels):
     other = champion()
-    named = replace(other.classifier.description, labels=("fred", "putu"))
-    strange = InUse(3, replace(other.classifier, description=named))  # it would fail, having no network
-    (found,) = meet(listing(a=LATER), *studies["alike"], strange)
-    assert found.judged is None
+    named = replace(other.classifier.description, labels=labels)
+    (found,) = meet(
+        listing(a=LATER), *studies["alike"], InUse(3, replace(other.classifier, description=named), other.answered)
+    )
+    cats = [row for row in LATER if TRUE[KEYS[row]] == "cat"]
+    if "cat" in labels:
+        assert found.judged.right.tolist() == [True] * len(cats)
+        assert f"({12 - len(cats)} more have labels that it does not know)" in dict(said(found))["before"]
+    else:
+        assert found.judged is None
+
+
+def test_in_a_nested_test_all_are_test_photos(studies):
+    of, got, _ = studies["nested"]
+    (found,) = meet(listing(a=LATER), of, got, everything_tested(of, got), None)
+    assert len(found.right) == len(LATER)
+    assert "tested on 12 of them, answered without having learnt from them: " in dict(said(found))["after"]
+
+
+def test_of_very_many_some_are_drawn(studies, monkeypatch):
+    monkeypatch.setattr(newcomers, "MOST", 5)
+    (found,) = meet(listing(a=LATER), *studies["alike"], champion())
+    assert (found.count, len(found.rows), len(found.judged.right)) == (12, 5, 5)
+    assert set(found.rows) < set(LATER)
+    assert found.old.tolist() == list(range(88))
+    text = dict(said(found))
+    assert text["new"].startswith("The 12 photos that came later ")
+    assert text["new"].endswith(" 5 of them, drawn at random, were looked at.")
+    assert found.metrics()["new_photos"] == 12
+
+
+def test_one_photo(studies):
+    (found,) = meet(listing(a=LATER[:1]), *studies["alike"], None)
+    assert dict(said(found))["new"].startswith(
+        "The photo that came later is not shown to look unlike the old ones: in "
+    )
 
 
 def test_all_photos_are_new_ones(studies):
@@ -161,4 +210,6 @@ def test_a_row_a_photo_the_most_unlike_first(studies):
 def test_labels_that_are_new_themselves(studies):
     (found,) = meet(listing(a=LATER), *studies["alike"], None)
     none = replace(found, drift=replace(found.drift, moments=0, p=1.0, less_similar=0.5))
-    assert "there were no photos of their labels before" in dict(newcomers.said(none))["new"]
+    text = dict(said(none))["new"]
+    assert text == "The 12 photos that came later can't be compared with old ones: there were none of their labels."
+    assert "new_p" not in none.metrics()

@@ -59,6 +59,12 @@ def test_problems_of_photos_backbones_and_weights_at_once(tmp_path):
     ]
 
 
+def test_nothing_is_added_to_the_drawn_sample(photos):
+    with pytest.raises(InputError) as caught:
+        pipeline.look("sample", False, str(photos))
+    assert "new_photos: there is nothing of yours to add them to" in caught.value.problems[0]
+
+
 def test_weights_of_another_network_are_refused_before_any_work(photos, tmp_path):
     wrong = tmp_path / "wrong.pth"
     wrong.write_bytes(b"not weights at all")

@@ -91,6 +91,14 @@ def test_what_is_known_is_there_whatever_ends_the_process(classifier, photos, tm
     assert [row["path"] for row in rows_of(log.path)] == [str(path) for path in photos[:2]]  # nothing was closed
 
 
+def test_a_photo_that_is_gone_by_now_is_kept_without_its_digest(careful, photos, tmp_path):
+    with PredictionLog(tmp_path / "kept", careful) as log:
+        for row in list(answers(careful, photos[:2])):
+            photos[1].unlink(missing_ok=True)
+            log.add(row)
+    assert [bool(row["bytes_sha256"]) for row in rows_of(log.path)] == [True, False]
+
+
 def test_no_table_is_overwritten(classifier, tmp_path):
     logs = [PredictionLog(tmp_path / "kept", classifier) for _ in range(3)]
     assert len({log.path for log in logs}) == 3

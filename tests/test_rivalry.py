@@ -135,6 +135,17 @@ def test_answers_are_those_of_the_right_photos(photos):
     assert counts(compared(photos, kinds, np.arange(20) != 4)) == (20, 0, 0)
 
 
+def test_photos_that_are_gone_are_left_out_and_said(photos, capsys):
+    folder, splits = photos
+    (folder / splits["path"].iloc[3]).unlink()
+    found = compared(photos, [("", None)] * 20, np.ones(20, bool))
+    assert counts(found) == (19, 0, 0)
+    (note,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note")]
+    assert note.startswith(
+        f"note       1 of these photos can't be read any more, and are left out: {splits['path'].iloc[3]}"
+    )
+
+
 ELSEWHERE = [("f" * 64, "test", "dark"), ("e" * 64, "learn", "light")]  # photos of another folder
 
 

@@ -1,4 +1,4 @@
-"""Whether new photos look unlike the old ones, those learnt from.
+"""Whether new photos look unlike the old ones.
 
 A photo is as similar as it is to the nearest old photo of another group (`familiarity`). The mean of a group stands
 for a moment, since photos of one moment are no independent evidence. New moments are ranked among old ones of their own
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 
-from catml.evaluation.familiarity import fit_familiar
+from catml.evaluation.familiarity import Familiar, fit_familiar
 from catml.evaluation.intervals import Interval, accuracy_interval
 
 
@@ -39,42 +39,48 @@ class Drift:
     less_similar: float
     p: float
 
-    @property
-    def photos(self) -> int:
-        """How many new photos there are."""
-        return len(self.similar)
+
+@dataclass(frozen=True)
+class Before:
+    """What old photos look like: which are familiar, and how similar to the others, by moment, with its label."""
+
+    familiar: Familiar
+    moments: NDArray[np.float64]
+    labels: NDArray[Any]
 
 
-def drift(
-    old_features: NDArray[np.floating],
-    old_labels: Sequence[object],
-    old_groups: Sequence[object],
-    new_features: NDArray[np.floating],
-    new_labels: Sequence[object],
-    new_groups: Sequence[object],
-    blocks: Sequence[int],
-) -> Drift:
-    """Compare new photos, at least one, with old ones.
-
-    Old photos are compared with old ones of other groups only, new ones with all: one that nearly is an old photo over
-    again looks familiar, and is.
+def look_back(
+    features: NDArray[np.floating], labels: Sequence[object], groups: Sequence[object], blocks: Sequence[int]
+) -> Before:
+    """Look at old photos. Each is compared with those of other groups only.
 
     Args:
-        old_features: shape (n, d), not centred.
-        old_labels: of each.
-        old_groups: of each.
-        new_features: shape (m, d).
-        new_labels: of each, corrected. Photos of a label without old photos are left out of the test.
-        new_groups: of each.
+        features: shape (n, d), not centred.
+        labels: of each.
+        groups: of each.
         blocks: widths of the features of each backbone, their sum being d.
     """
-    familiar = fit_familiar(old_features, old_groups, blocks)
-    before = familiar.left_out(old_features, old_groups)
-    similar = familiar.of(new_features)
-    strange = similar < familiar.least
-    old = by_moment(before, *(np.asarray(of).astype(str)[familiar.rows] for of in (old_labels, old_groups)))
-    new = by_moment(similar, *(np.asarray(of).astype(str) for of in (new_labels, new_groups)))
-    return Drift(similar, strange, accuracy_interval(strange, new_groups), *ranked_lower(*old, *new))
+    familiar = fit_familiar(features, groups, blocks)
+    own = (np.asarray(of).astype(str)[familiar.rows] for of in (labels, groups))
+    return Before(familiar, *by_moment(familiar.left_out(features, groups), *own))
+
+
+def drift(before: Before, features: NDArray[np.floating], labels: Sequence[object], groups: Sequence[object]) -> Drift:
+    """Compare new photos, at least one, with old ones.
+
+    They are compared with all of them: one that nearly is an old photo over again looks familiar, and is.
+
+    Args:
+        before: what old photos look like.
+        features: of new photos, shape (m, d).
+        labels: of each, corrected. Photos of a label without old photos are left out of the test.
+        groups: of each.
+    """
+    similar = before.familiar.of(features)
+    strange = similar < before.familiar.least
+    new = by_moment(similar, *(np.asarray(of).astype(str) for of in (labels, groups)))
+    found = ranked_lower(before.moments, before.labels, *new)
+    return Drift(similar, strange, accuracy_interval(strange, groups), *found)
 
 
 def ranked_lower(

@@ -58,7 +58,9 @@ def examine(
     stops += [*listing.problems, *changed(table, listing), *_too_few(fine, listing, min_photos)]
     stops += _contradictions(fine, listing.folder)
     # By content, so that no result depends on what files are called. Of copies, one that was there first stays.
-    photos = fine.assign(later=fine["path"].isin(listing.added))
+    # A group that is given for one of them is given for all.
+    groups = fine.groupby("pixels_sha256")["group"].transform("max")
+    photos = fine.assign(group=groups, later=fine["path"].isin(listing.added))
     photos = photos.sort_values(["label", "pixels_sha256", "later", "path"]).drop_duplicates("pixels_sha256")
     photos = photos.drop(columns="later").reset_index(drop=True)
     links = find_links(photos)
@@ -138,7 +140,8 @@ def _contradictions(fine: pd.DataFrame, folder: Path) -> Iterator[str]:
     copies = fine[fine.duplicated("pixels_sha256", keep=False)]
     for column, what in (("label", "under different labels"), ("split", "on both sides of the split"),
                          ("group", "in different groups")):  # fmt: skip
-        differ = copies.groupby("pixels_sha256")[column].transform("nunique") > 1
+        said = copies[column].replace("", pd.NA)  # where nothing is said, nothing is contradicted
+        differ = said.groupby(copies["pixels_sha256"]).transform("nunique") > 1
         for _, same in copies[differ].groupby("pixels_sha256", sort=False):
             places = ", ".join(str(folder / path) for path in same["path"])
             yield f"The same photo lies {what}: {places}. Keep the right one."

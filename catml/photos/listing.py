@@ -106,7 +106,7 @@ def _from_folder(folder: Path, later: bool) -> Listing:
         rows, labels = [(name, "", "", "") for name in stray], []
         problems = [f"{folder}: holds {len(stray)} photos, and no label folders. {_how(folder)}"]
         notes = []
-    elif len(folders) > 1 and _are_sides(folders) and parts and all(len(part) > 2 for part in parts):
+    elif (later or len(folders) > 1) and _are_sides(folders) and parts and all(len(part) > 2 for part in parts):
         sides = {name: SIDES[name.lower()] for name in folders}
         decided = TEST in sides.values()
         rows = [("/".join(part), part[1], "", sides[part[0]] if decided else "") for part in parts]

@@ -34,13 +34,13 @@ def _row(one: Newcomers) -> Context:
     right = f"{judged.right.sum()} of {len(judged.right)}" if judged else "–"
     return {
         "name": one.name,
-        "photos": len(one.rows),
+        "photos": one.count,
         "moments": seen.moments,
         "strange": f"{seen.strange.sum()} of {len(one.rows)}",
-        "less": f"{100 * seen.less_similar:.0f} of 100",
-        "p": "< 0.001" if seen.p < 0.001 else f"{seen.p:.2g}",
+        "less": f"{100 * seen.less_similar:.0f} of 100" if seen.moments else "–",
+        "chance": screen.chance(seen.p) if seen.moments else "–",
         "right": right,
-        "between": f"{screen.percent(judged.interval.low)} to {screen.percent(judged.interval.high)}" if judged else "",
+        "between": screen.between(judged.interval) if judged else "",
     }
 
 

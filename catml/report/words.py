@@ -78,7 +78,7 @@ def compared(result: Result) -> list[dict[str, str]]:
                 "name": name,
                 "right": f"{right.sum()} of {len(right)}",
                 "accuracy": screen.percent(float(right.mean())),
-                "interval": between(ends),
+                "interval": screen.between(ends),
                 "said": difference(assessed.beside(name)),
             }
         )
@@ -90,15 +90,10 @@ def difference(pair: Paired) -> str:
     if not pair.only_first + pair.only_second:
         return "no difference: the same photos right"
     more = f"{abs(pair.ahead)} {'more' if pair.ahead > 0 else 'fewer'}" if pair.ahead else "as many"
-    chance = "p < 0.001" if pair.p < 0.001 else f"p = {pair.p:.2g}"
+    chance = screen.chance(pair.p)
     if pair.p > CHANCE:
         return f"no detectable difference: {more} right ({chance})"
     return f"{'better' if pair.ahead > 0 else 'worse'}: {more} right ({chance})"
-
-
-def between(ends: Interval) -> str:
-    """Return an interval as "93.3 % to 99.8 %"."""
-    return f"{screen.percent(ends.low)} to {screen.percent(ends.high)}"
 
 
 def suspicion(result: Result) -> str:

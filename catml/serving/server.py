@@ -110,8 +110,8 @@ def fill(state: "State", model: str, limits: Limits) -> None:
     state.answering = Answering(classifier, limits.megapixels)
     said = ", ".join(described.labels)
     if test:
-        low, high = screen.percent(test["low"]), screen.percent(test["high"])
-        said += f"; test {screen.percent(test['accuracy'])}, 95 % interval {low} to {high}"
+        between = screen.between((test["low"], test["high"]))
+        said += f"; test {screen.percent(test['accuracy'])}, 95 % interval {between}"
     screen.say(f"model      {f'{entry.name} version {entry.version}' if entry else model}: {said}")
 
 

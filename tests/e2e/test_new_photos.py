@@ -81,9 +81,10 @@ def test_predicted_corrected_and_learnt_from(photos: Path, run: Run, tmp_path: P
     out = run(*train, "--new-photos", "data/predictions/*.csv", cwd=tmp_path).stdout
     assert f"{41 - labelled} of 41 rows have no label yet, and are left out" in out
     assert re.search(f"^new        The {labelled} photos that came later look unlike the old ones: ", out, re.MULTILINE)
-    found = f"The champion so far, version 1, gets {labelled - wrong} of {labelled} right, none of which it has learnt"
-    assert found in out
-    assert "test photos right; beside the champion so far, " in out
+    assert f"before     The champion so far, version 1, gets {labelled - wrong} of {labelled} right that it " in out
+    assert re.search(
+        r"^after      The new classifier was tested on \d+ of them, .*; beside the champion", out, re.MULTILINE
+    )
     last = runs(tmp_path, "metrics.new_photos > 0").iloc[-1]
     assert last["metrics.new_photos"] == labelled
     assert last["metrics.new_p"] < 0.01
@@ -100,5 +101,5 @@ def test_predicted_corrected_and_learnt_from(photos: Path, run: Run, tmp_path: P
     version = re.findall(r"registered catml version 2, alias (\w+)", out)
     shutil.copytree(photos / "more", folder, dirs_exist_ok=True)
     out = run(*train, cwd=tmp_path).stdout
-    assert "new        The 30 photos that came later can't be told from the old ones by their looks" in out
+    assert "new        The 30 photos that came later are not shown to look unlike the old ones" in out
     assert f"The champion so far, version {2 if version == ['champion'] else 1}, gets " in out

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
-from catml.evaluation.drift import drift, ranked_lower
+from catml.evaluation.drift import drift, look_back, ranked_lower
 
 WIDTH = 12
 
@@ -18,14 +18,17 @@ def photos(count, seed, spread=1.0, middle=0, width=WIDTH):
 
 def compared(old, new, old_groups=None, new_groups=None, old_labels=None, new_labels=None, blocks=(WIDTH,)):
     """All of one label and each in a group of its own, where nothing else is said."""
-    return drift(
+    before = look_back(
         old,
         ["cat"] * len(old) if old_labels is None else old_labels,
         [f"old {row}" for row in range(len(old))] if old_groups is None else old_groups,
+        blocks,
+    )
+    return drift(
+        before,
         new,
         ["cat"] * len(new) if new_labels is None else new_labels,
         [f"new {row}" for row in range(len(new))] if new_groups is None else new_groups,
-        blocks,
     )
 
 
@@ -99,7 +102,7 @@ def test_photos_of_one_moment_are_one_piece_of_evidence():
     old, new = photos(60, 0), photos(4, 1, spread=1.6)
     once = compared(old, new)
     often = compared(old, np.repeat(new, 25, axis=0), new_groups=[f"moment {row // 25}" for row in range(100)])
-    assert (often.photos, often.moments) == (100, 4)
+    assert (len(often.similar), often.moments) == (100, 4)
     assert often.p == pytest.approx(once.p)
     assert often.less_similar == pytest.approx(once.less_similar)
     apart = compared(old, np.repeat(new, 25, axis=0))
@@ -126,7 +129,7 @@ def test_a_label_without_old_photos_is_left_out_of_the_test():
     found = compared(old, np.concatenate([new, strangers]), new_labels=["cat"] * 20 + ["dog"] * 10)
     alone = compared(old, new)
     assert (found.moments, found.p, found.less_similar) == (20, alone.p, alone.less_similar)
-    assert found.photos == len(found.similar) == 30
+    assert len(found.similar) == 30
     assert found.strange[20:].all()
 
 
@@ -138,7 +141,7 @@ def test_nothing_that_can_be_compared():
 
 def test_one_new_photo():
     found = compared(photos(60, 0), photos(1, 1, middle=5))
-    assert (found.photos, found.moments, found.less_similar) == (1, 1, 1)
+    assert (len(found.similar), found.moments, found.less_similar) == (1, 1, 1)
     assert 0.01 < found.p < 0.05  # one photo proves little, however strange
     assert found.strange_share.low < 0.3
     assert compared(photos(60, 0), photos(1, 1)).p > 0.05

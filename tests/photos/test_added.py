@@ -62,7 +62,7 @@ def test_labelled_rows_of_a_table_are_added_and_others_are_not(look, inbox, tmp_
     assert dict(zip(checked.photos["path"], checked.photos["label"], strict=True))["../inbox/IMG_2.png"] == "dog"
     assert list(checked.notes) == [
         f"{table}: 1 of 3 rows have no label yet, and are left out",
-        f"2 photos came later: 2 from {table}",
+        f"2 files came later: 2 from {table}",
     ]
     assert by_label(checked, None)[["label", "photos", "new"]].to_numpy().tolist() == [["cat", 4, 1], ["dog", 4, 1]]
 
@@ -174,6 +174,53 @@ def test_tables_that_say_nothing(look, inbox, text, problem):
     except InputError as error:
         problems = error.problems
     assert problem in " ".join(problems)
+
+
+def test_a_file_that_is_named_twice_is_one(look, inbox, tmp_path):
+    (tmp_path / "elsewhere").symlink_to(inbox[0].parent)
+    twice = [inbox[0], tmp_path / "elsewhere" / "IMG_0.png"]
+    checked = look(kept(tmp_path / "data", [(path, "cat") for path in twice]))
+    assert checked.stops == ()
+    assert checked.listing.files["path"].is_unique
+    table = kept(tmp_path / "data", list(zip(twice, ("cat", "dog"), strict=True)), "two.csv")
+    assert list(look(table).stops) == [
+        f"{table}: ../inbox/IMG_0.png is labelled cat, but in {table} it is dog. Keep the right one."
+    ]
+
+
+def test_paths_of_the_first_table_may_be_absolute(look, photos, inbox, tmp_path):
+    first = tmp_path / "all.csv"
+    rows = [(str(path), path.parent.name) for path in sorted(photos.rglob("*.png"))]
+    pd.DataFrame(rows, columns=["path", "label"]).to_csv(first, index=False)
+    checked = look(kept(tmp_path / "data", [(photos / "cat" / "cat0.png", "cat"), (inbox[0], "cat")]), source=first)
+    assert checked.stops == ()
+    assert set(checked.listing.added) == {"inbox/IMG_0.png"}
+
+
+def test_a_copy_has_the_group_of_the_first_one(look, photos, inbox, tmp_path):
+    first = photos / "all.csv"
+    rows = [(f"{label}/{label}{n}.png", label, f"{label} {n // 2}") for label in ("cat", "dog") for n in range(3)]
+    pd.DataFrame(rows, columns=["path", "label", "group"]).to_csv(first, index=False)
+    copy = draw(tmp_path / "inbox" / "copy.png", [0, 3, ord("c")])
+    checked = look(kept(tmp_path / "data", [(copy, "cat"), (inbox[0], "cat")]), source=first)
+    assert checked.stops == ()
+    assert checked.photos.set_index("path")["group"]["cat/cat0.png"] == "cat 0"
+
+
+def test_a_folder_without_label_folders(look, inbox, tmp_path):
+    (stop,) = look(inbox[0].parent).stops
+    assert stop.startswith(f"{inbox[0].parent}: holds 3 photos, and no label folders.")
+    kept(tmp_path / "data", [(inbox[0], "cat")])
+    hint = f"{tmp_path}/data: tables in a folder are given as such: '{tmp_path}/data/*.csv'."
+    assert hint in look(tmp_path / "data").stops
+
+
+def test_a_folder_of_test_photos(look, inbox, tmp_path):
+    (tmp_path / "later" / "test" / "cat").mkdir(parents=True)
+    inbox[0].rename(tmp_path / "later" / "test" / "cat" / "a.png")
+    (stop,) = look(tmp_path / "later").stops
+    assert stop.endswith(f"and {tmp_path}/photos doesn't. Give the folders in it, one by one.")
+    assert look(tmp_path / "later" / "test").stops == ()
 
 
 def test_links_lead_to_the_photos_of_a_folder(look, photos, inbox, tmp_path):
