@@ -107,24 +107,24 @@ def meet(
     sets = _sets(listing, data.splits, champion)
     if not sets:
         return ()
-    features, table = joined(learnt.heads, data.material.features), data.splits
-    is_old = ~np.isin(np.arange(len(table)), np.concatenate([rows for _, rows in sets]))
+    features, splits = joined(learnt.heads, data.material.features), data.splits
+    is_old = ~np.isin(np.arange(len(splits)), np.concatenate([rows for _, rows in sets]))
     old = np.flatnonzero(is_old)
 
     def of(rows: NDArray[np.intp]) -> tuple[NDArray[np.float32], list[str], list[str]]:
-        return features[rows], table["label"].iloc[rows].tolist(), table["group"].iloc[rows].tolist()
+        return features[rows], splits["label"].iloc[rows].tolist(), splits["group"].iloc[rows].tolist()
 
     before = look_back(*of(old), learnt.familiar.blocks)
     drawn = [(name, len(rows), _some(rows)) for name, rows in sets]
     asked = np.unique(np.concatenate([rows for _, _, rows in drawn]))
-    answers = pd.Series(dtype=object) if champion is None else champion.answers(table.iloc[asked], listing.folder)
+    answers = pd.Series(dtype=object) if champion is None else champion.answers(splits.iloc[asked], listing.folder)
     found = []
     for name, count, rows in drawn:
         is_new = np.isin(assessed.rows, rows)
         right = pd.Series(assessed.right[is_new], index=assessed.rows[is_new])
-        ends = accuracy_interval(right.to_numpy(), table["group"].iloc[right.index].tolist()) if len(right) else None
+        ends = accuracy_interval(right.to_numpy(), splits["group"].iloc[right.index].tolist()) if len(right) else None
         one = Newcomers(name, count, rows, old, drift(before, *of(rows)), right.to_numpy(), ends)
-        found.append(one if champion is None else _beside(one, champion, answers, right, table))
+        found.append(one if champion is None else _beside(one, champion, answers, right, splits))
     return tuple(found)
 
 
