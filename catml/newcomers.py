@@ -108,22 +108,25 @@ def meet(
     if not sets:
         return ()
     features, splits = joined(learnt.heads, data.material.features), data.splits
-    is_old = ~np.isin(np.arange(len(splits)), np.concatenate([rows for _, rows in sets]))
-    old = np.flatnonzero(is_old)
+    new = np.unique(np.concatenate([rows for _, rows in sets]))
+    old = np.setdiff1d(np.arange(len(splits)), new)
+    if len(new) > MOST:
+        new = np.sort(np.random.default_rng(0).choice(new, MOST, replace=False))
 
     def of(rows: NDArray[np.intp]) -> tuple[NDArray[np.float32], list[str], list[str]]:
         return features[rows], splits["label"].iloc[rows].tolist(), splits["group"].iloc[rows].tolist()
 
     before = look_back(*of(old), learnt.familiar.blocks)
-    drawn = [(name, len(rows), _some(rows)) for name, rows in sets]
-    asked = np.unique(np.concatenate([rows for _, _, rows in drawn]))
-    answers = pd.Series(dtype=object) if champion is None else champion.answers(splits.iloc[asked], listing.folder)
+    answers = pd.Series(dtype=object) if champion is None else champion.answers(splits.iloc[new], listing.folder)
     found = []
-    for name, count, rows in drawn:
+    for name, everyone in sets:
+        rows = np.intersect1d(everyone, new)
+        if not len(rows):
+            continue
         is_new = np.isin(assessed.rows, rows)
         right = pd.Series(assessed.right[is_new], index=assessed.rows[is_new])
         ends = accuracy_interval(right.to_numpy(), splits["group"].iloc[right.index].tolist()) if len(right) else None
-        one = Newcomers(name, count, rows, old, drift(before, *of(rows)), right.to_numpy(), ends)
+        one = Newcomers(name, len(everyone), rows, old, drift(before, *of(rows)), right.to_numpy(), ends)
         found.append(one if champion is None else _beside(one, champion, answers, right, splits))
     return tuple(found)
 
@@ -208,10 +211,6 @@ def _sets(listing: Listing, splits: pd.DataFrame, champion: InUse | None) -> Seq
         if FEWEST <= is_known.sum() < len(splits):
             sets = [(f"since version {champion.version}", np.flatnonzero(~is_known))]
     return sets if sum(len(rows) for _, rows in sets[:1]) < len(splits) else ()
-
-
-def _some(rows: NDArray[np.intp]) -> NDArray[np.intp]:
-    return rows if len(rows) <= MOST else np.sort(np.random.default_rng(0).choice(rows, MOST, replace=False))
 
 
 def _beside(

@@ -184,6 +184,8 @@ def test_of_very_many_some_are_drawn(studies, monkeypatch):
     assert text["new"].startswith("The 12 photos that came later ")
     assert text["new"].endswith(" 5 of them, drawn at random, were looked at.")
     assert found.metrics()["new_photos"] == 12
+    everyone, *parts = meet(listing(a=LATER[:6], b=LATER[6:]), *studies["alike"], champion())
+    assert sorted(row for part in parts for row in part.rows) == everyone.rows.tolist() == found.rows.tolist()
 
 
 def test_one_photo(studies):
