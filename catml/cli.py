@@ -14,6 +14,8 @@ from catml.errors import CatmlError, InputError, did_you_mean
 # Whose errors say what is wrong with the machine, a server or a file, and not with catml.
 OTHERS = {"mlflow", "sqlalchemy", "psycopg", "optuna", "requests", "urllib3", "pyarrow"}
 
+# What keeps nothing to go on from.
+ANEW = ("benchmark", "predict", "serve", "export")
 # Words that stand alone: what they are called, how many there may be, and what they are.
 POSITIONAL = {
     "predict": ("PHOTO", "*", "a photo, a folder of photos, a pattern, or -"),
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         kept = "what was finished is kept, and the same command goes on from there"
-        screen.complain([f"interrupted; {'the same command begins anew' if command == 'benchmark' else kept}."])
+        screen.complain([f"interrupted; {'the same command begins anew' if command in ANEW else kept}."])
         return 130
     return 0
 

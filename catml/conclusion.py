@@ -83,7 +83,7 @@ def conclude(
     came = newcomers.meet(listing, data, learnt, assessed, champion)
     if came:
         run.log(metrics=came[0].metrics())
-        run.log_text(newcomers.table(came[0], data.splits, listing).to_csv(index=False), "new_photos.csv")
+        run.log_text(newcomers.table(came[0], data.splits, listing, champion).to_csv(index=False), "new_photos.csv")
     verdict = _verdict(prepared, learnt, assessed, values)
     result = Result(trials, learnt, assessed, other, came, data.material.test_share, looks, verdict)
     run.log(tags={"gate": f"{'passed' if verdict.passed else 'refused'}: {verdict.reason}"[:5000]})

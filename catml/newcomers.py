@@ -131,14 +131,17 @@ def meet(
     return tuple(found)
 
 
-def table(newcomers: Newcomers, splits: pd.DataFrame, listing: Listing) -> pd.DataFrame:
+def table(newcomers: Newcomers, splits: pd.DataFrame, listing: Listing, champion: InUse | None) -> pd.DataFrame:
     """Return one row a new photo, the most unlike first.
 
     Returns:
-        Columns `path`, `label`, `split` ("test" or a fold's number), `came_with`, `similarity` to the nearest old
-        photo, and `strange`, whether that is too little.
+        Columns `path`, `label`, `split` ("test" or a fold's number), `came_with`, `champion` (what the champion so far
+        answered, empty where it has learnt from the photo), `similarity` to the nearest old photo, and `strange`,
+        whether that is too little.
     """
     rows = splits.iloc[newcomers.rows][["path", "label", "split"]].reset_index(drop=True)
+    keys = splits["pixels_sha256"].iloc[newcomers.rows].reset_index(drop=True)
+    rows["champion"] = champion.known(keys).fillna("") if champion else ""
     rows["came_with"] = rows["path"].map(listing.added).fillna("")
     rows["similarity"], rows["strange"] = newcomers.drift.similar, newcomers.drift.strange
     return rows.sort_values("similarity", kind="stable")

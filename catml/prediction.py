@@ -73,9 +73,13 @@ def _logged(
     entry = registered(model)  # now: by the end, another version may have the alias
     version = f"{entry.name} version {entry.version}" if entry else model
     with PredictionLog(config.data_folder() / "predictions", classifier) as log:
-        for row in rows:
-            log.add(row)
-            yield row
+        try:
+            for row in rows:
+                log.add(row)
+                yield row
+        except BaseException:  # interrupted, by Ctrl-C or an error, here or where the rows are used
+            screen.complain([f"{log.path} has the {log.counts['photos']} photos that were answered."])
+            raise
     with contextlib.nullcontext() if aloud else contextlib.redirect_stdout(sys.stderr):
         for heading, text in said(log):
             screen.say(f"{heading:<10} {text}")

@@ -114,7 +114,7 @@ def said(log: PredictionLog) -> Iterator[tuple[str, str]]:
             f"95 % interval {screen.between(ends)}); of photos like those, about {STRANGE_PERCENT:g} % would be",
         )
     yield "kept", str(log.path)
-    yield "next", f"fill in its column 'label' where you know it, then: catml train … --new-photos {log.path}"
+    yield "next", f"fill in its column 'label' where you know it, then: catml train --photos … --new-photos {log.path}"
 
 
 def _new_file(folder: Path) -> TextIO:
@@ -123,7 +123,7 @@ def _new_file(folder: Path) -> TextIO:
     path, number = folder / f"{now}.csv", 1
     while True:
         with contextlib.suppress(FileExistsError):
-            # Line by line; and with the mark by which spreadsheets know UTF-8.
-            return path.open("x", encoding="utf-8-sig", newline="", buffering=1)
+            # Line by line; with the mark by which spreadsheets know UTF-8; and whatever photos are called.
+            return path.open("x", encoding="utf-8-sig", errors="backslashreplace", newline="", buffering=1)
         number += 1
         path = folder / f"{now}-{number}.csv"

@@ -52,7 +52,11 @@ class InUse:
                 first = f"{new['path'].iloc[gone.argmax()]}: {said['problem'].iloc[gone.argmax()]}"
                 screen.say(f"note       {gone.sum()} of these photos can't be read any more, and are left out: {first}")
             self.answered.update(zip(new["pixels_sha256"][~gone], said["label"][~gone], strict=True))
-        return keys.map({**self.answered, **tested}).astype(object)
+        return self.known(keys)
+
+    def known(self, keys: "pd.Series[str]") -> "pd.Series[str]":
+        """Return what it has answered so far, by `pixels_sha256`, as `answers`."""
+        return keys.map({**self.answered, **self._judged("test")}).astype(object)
 
     def _said(self, paths: Sequence[Path]) -> pd.DataFrame:
         found = []

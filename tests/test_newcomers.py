@@ -202,7 +202,12 @@ def test_all_photos_are_new_ones(studies):
 def test_a_row_a_photo_the_most_unlike_first(studies):
     names = listing(a=LATER[:4], b=LATER[4:])
     everyone = meet(names, *studies["unlike"], None)[0]
-    rows = table(everyone, KEPT_BACK, names)
+    given = champion([(LATER[0], "learn")], LATER[1:3])
+    rows = table(everyone, KEPT_BACK, names, given)
+    answers = rows.set_index("path")["champion"]
+    assert answers[PATHS[LATER[0]]] == ""
+    assert [answers[PATHS[row]] == TRUE[KEYS[row]] for row in LATER[1:]] == [False, False] + [True] * 9
+    assert (table(everyone, KEPT_BACK, names, None)["champion"] == "").all()
     assert rows["similarity"].is_monotonic_increasing
     assert set(rows["path"]) == {PATHS[row] for row in LATER}
     assert rows.set_index("path")["came_with"].to_dict() == names.added

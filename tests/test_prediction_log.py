@@ -3,6 +3,7 @@
 import csv
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -97,6 +98,25 @@ def test_a_photo_that_is_gone_by_now_is_kept_without_its_digest(careful, photos,
             photos[1].unlink(missing_ok=True)
             log.add(row)
     assert [bool(row["bytes_sha256"]) for row in rows_of(log.path)] == [True, False]
+
+
+def test_a_name_that_is_no_text_is_kept_as_far_as_it_can_be(careful, tmp_path):
+    with PredictionLog(tmp_path / "kept", careful) as log:
+        for name in ("\udce4.jpg", "b.jpg"):
+            log.add({"photo": name, "problem": "gone"})
+    assert [row["path"] for row in rows_of(log.path)] == [str(Path.cwd() / r"\udce4.jpg"), str(Path.cwd() / "b.jpg")]
+
+
+def test_what_was_answered_before_an_interruption_is_named(careful, photos, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CATML_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(prediction, "registered", lambda model: None)
+    rows = prediction._logged(answers(careful, photos), careful, ["inbox"], "models:/none/1", aloud=False)
+    next(rows), next(rows)
+    with pytest.raises(KeyboardInterrupt):
+        rows.throw(KeyboardInterrupt())
+    (table,) = (tmp_path / "data" / "predictions").glob("*.csv")
+    assert len(rows_of(table)) == 2
+    assert capsys.readouterr().err.splitlines() == [f"catml: {table} has the 2 photos that were answered."]
 
 
 def test_no_table_is_overwritten(classifier, tmp_path):

@@ -1,13 +1,16 @@
 """Photos that came later, beside those that a classifier was first learnt from: one set of both."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
+from catml.errors import did_you_mean
 from catml.photos.listing import BYTES_SHA256, Listing, list_photos
+from catml.photos.split import LEARN
 
 
 def add(listing: Listing, sources: Sequence[Path]) -> Listing:
@@ -22,8 +25,15 @@ def add(listing: Listing, sources: Sequence[Path]) -> Listing:
     Raises:
         InputError: a source can't be listed.
     """
+    labelled = 0
     for source in sources:
-        listing = _with(listing, list_photos(source, later=True), str(source))
+        later = list_photos(source, later=True)
+        labelled += int(later.files["label"].ne("").sum())
+        listing = _with(listing, later, str(source))
+    if sources and not labelled:
+        names = ", ".join(map(str, sources))
+        how = "Fill in the column 'label' of a table, or put the photos into one folder per label."
+        return replace(listing, problems=(*listing.problems, f"new_photos: no photo in {names} has a label. {how}"))
     came = pd.Series(listing.added, dtype=object).value_counts(sort=False)
     said = ", ".join(f"{count} from {name}" for name, count in came.items())
     notes = [*listing.notes, *([f"{came.sum()} files came later: {said}"] if said else [])]
@@ -43,9 +53,11 @@ def changed(table: pd.DataFrame, listing: Listing) -> Iterator[str]:
 def _with(listing: Listing, later: Listing, name: str) -> Listing:
     within = _Within(listing.folder)
     there = {within(listing.folder / path): (path, label) for path, label in _rows(listing.files)}
-    paths = {path: within(later.folder / path) for path in later.files["path"]}
-    files = later.files.assign(path=later.files["path"].map(paths))
+    files = later.files[later.files["label"] != ""]
+    paths = {path: within(later.folder / path) for path in files["path"]}
+    files = files.assign(path=files["path"].map(paths))
     problems = [*listing.problems, *later.problems, *_unusable(files, listing, later, name)]
+    files = _in_split(files, listing)
     new: dict[str, str] = {}
     for path, label in _rows(files):
         known, own = there.get(path, (path, new.get(path, label)))
@@ -54,15 +66,18 @@ def _with(listing: Listing, later: Listing, name: str) -> Listing:
             problems.append(f"{name}: {path} is labelled {label}, but in {where} it is {own}. Keep the right one.")
         if path not in there:
             new[path] = label
+    notes = [*listing.notes, *later.notes, *_new_labels(listing, new.values(), name)]
+    if len(files) and not new:
+        notes.append(f"{name}: all of its photos are among the others already")
     fresh = files[files["path"].isin(new)].drop_duplicates("path")
-    places = {label: f"{name}: {label}" for label in later.labels if label not in listing.labels}
-    said = {paths[path]: digest for path, digest in later.sha256.items() if paths[path] in new}
+    places = {label: f"{name}: {label}" for label in new.values() if label not in listing.labels}
+    said = {paths[path]: digest for path, digest in later.sha256.items() if paths.get(path) in new}
     return replace(
         listing,
         files=pd.concat([listing.files, fresh]).sort_values("path").reset_index(drop=True),
-        labels=tuple(sorted({*listing.labels, *later.labels})),
+        labels=tuple(sorted({*listing.labels, *new.values()})),
         problems=tuple(problems),
-        notes=(*listing.notes, *later.notes),
+        notes=tuple(notes),
         added={**listing.added, **dict.fromkeys(new, name)},
         places={**listing.places, **places},
         sha256={**listing.sha256, **said},
@@ -73,22 +88,33 @@ def _rows(files: pd.DataFrame) -> Iterator[tuple[str, str]]:
     return zip(files["path"], files["label"], strict=True)
 
 
+def _in_split(files: pd.DataFrame, listing: Listing) -> pd.DataFrame:
+    """Return files that say as much of the split as the others: to learn from, where only those say anything."""
+    others, own = listing.files["split"], files["split"]
+    if others.any() == own.any():
+        return files
+    return files.assign(split=LEARN if others.any() else "")
+
+
 def _unusable(files: pd.DataFrame, listing: Listing, later: Listing, name: str) -> Iterator[str]:
-    """Say where a source has no labels, or a split where the others have none, or the other way round."""
+    """Say what can't be right about a source."""
     is_table = later.source != later.folder
-    splits, others_split = bool(files["split"].any()), bool(listing.files["split"].any())
-    if files.empty and is_table:
-        yield f"{name}: no photo in it has a label. Fill in the column 'label', or leave it out."
-    elif files.empty and any(later.folder.glob("*.csv")):
+    if files.empty and not is_table and any(later.folder.glob("*.csv")):
         yield f"{name}: tables in a folder are given as such: '{Path(name) / '*.csv'}'."
-    elif files.empty:
-        return
-    elif splits and not others_split:
+    if files["split"].any() and not listing.files["split"].any():
         way = "Drop its column 'split'" if is_table else "Give the folders in it, one by one"
         yield f"{name}: says which photos are for the test, and {listing.source} doesn't. {way}."
-    elif others_split and not splits:
-        way = "in a column 'split': test, or train" if is_table else "by folders train and test with label folders"
-        yield f"{name}: {listing.source} says which photos are for the test, so this has to say it as well, {way}."
+    for label in sorted(set(files["label"]) - set(listing.labels)):
+        for twin in listing.labels:
+            if twin.casefold() == label.casefold():
+                yield f"{name}: the label '{label}' is '{twin}' but for its capitals. Write it the same way."
+
+
+def _new_labels(listing: Listing, labels: Iterable[str], name: str) -> Iterator[str]:
+    for label, count in sorted(Counter(labels).items()):
+        if label not in listing.labels:
+            near = did_you_mean(label, listing.labels)
+            yield f"{name}: the label '{label}' is a new one, with {count} photos; none had it before.{near}"
 
 
 class _Within:

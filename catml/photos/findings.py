@@ -106,7 +106,8 @@ def _broken(table: pd.DataFrame, listing: Listing) -> list[str]:
             f"are taken relative to {listing.folder}."
         ]
     problems = [
-        f"{listing.folder / path}: {problem}" for path, problem in zip(broken["path"], broken["problem"], strict=True)
+        f"{listing.folder / path}: {problem}" + (f" ({listing.added[path]})" if path in listing.added else "")
+        for path, problem in zip(broken["path"], broken["problem"], strict=True)
     ]
     return [*problems, "Repair these files or take them out; or go on without them with skip_broken=true."]
 
@@ -127,11 +128,14 @@ def _too_few(fine: pd.DataFrame, listing: Listing, min_photos: int) -> Iterator[
     for label in listing.labels:
         count = int(different.get(label, 0))
         if count < min_photos:
-            # Where labels were typed in, it may be another one misspelt.
-            near = did_you_mean(label, set(listing.labels) - {*listing.places}) if label in listing.places else ""
+            where, near = listing.place(label), ""
+            if label in listing.places:  # typed in, it may be another one misspelt
+                first = fine.loc[fine["label"] == label, "path"].head(1)
+                where += "".join(f", {path}" for path in first)
+                near = did_you_mean(label, set(listing.labels) - {*listing.places})
             yield (
-                f"{listing.place(label)}: holds {count} different readable photos; at least {min_photos} are needed."
-                f"{near} Add photos, or take the label away."
+                f"{where}: holds {count} different readable photos; at least {min_photos} are needed.{near} "
+                f"{'Correct the label, add photos' if near else 'Add photos'}, or take the label away."
             )
 
 

@@ -185,6 +185,8 @@ def _nested(parts: list[list[str]]) -> list[str]:
 def _from_table(source: Path, read: Callable[[Path], pd.DataFrame], later: bool) -> Listing:
     try:
         table = read(source)
+    except UnicodeError:
+        raise InputError(f"{source}: is not UTF-8 text. Save it as 'CSV UTF-8'.") from None
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{source}: can't be read as a table ({reason}).") from None
@@ -203,7 +205,7 @@ def _from_table(source: Path, read: Callable[[Path], pd.DataFrame], later: bool)
     ignored = [name for name in table.columns if name not in COLUMNS and not logged]
     notes = [f"{source}: the columns {', '.join(ignored)} are not used"] if ignored else []
     files = pd.DataFrame({name: _texts(table, name) for name in COLUMNS}, dtype=object)
-    undecided = files["label"].eq("") & later
+    undecided = files["label"].isin(["", UNSURE]) & later
     if undecided.any():
         notes.append(f"{source}: {undecided.sum()} of {len(files)} rows have no label yet, and are left out")
         files = files[~undecided]

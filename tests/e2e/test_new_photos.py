@@ -70,7 +70,7 @@ def test_predicted_corrected_and_learnt_from(photos: Path, run: Run, tmp_path: P
 
     # Nothing is learnt from answers that nobody has looked at.
     refused = run(*train, "--new-photos", table, cwd=tmp_path, code=2).stderr
-    assert f"catml: {table}: no photo in it has a label." in refused
+    assert f"catml: new_photos: no photo in {table} has a label." in refused
 
     # Corrected, but for ten, and learnt from.
     kept["label"] = [Path(path).name.partition("-")[0] for path in kept["path"]]

@@ -135,32 +135,70 @@ def test_a_file_that_is_gone_is_named_or_left_out(look, inbox, tmp_path):
 
 def test_a_misspelt_label_and_a_new_one(look, inbox, tmp_path):
     table = kept(tmp_path / "data", [(inbox[0], "catt"), (inbox[1], "emu"), (inbox[2], "emu")])
-    assert list(look(table).stops) == [
-        f"{table}: catt: holds 1 different readable photos; at least 2 are needed. Did you mean 'cat'? Add photos, or "
-        "take the label away."
+    checked = look(table)
+    assert list(checked.stops) == [
+        f"{table}: catt, ../inbox/IMG_0.png: holds 1 different readable photos; at least 2 are needed. Did you mean "
+        "'cat'? Correct the label, add photos, or take the label away."
     ]
-    assert look(table).listing.labels == ("cat", "catt", "dog", "emu")
+    assert checked.listing.labels == ("cat", "catt", "dog", "emu")
+    assert f"{table}: the label 'emu' is a new one, with 2 photos; none had it before." in checked.notes
+    assert any(note.endswith("none had it before. Did you mean 'cat'?") for note in checked.notes)
 
 
-@pytest.mark.parametrize(("own", "given"), [("test", "test"), ("", "")])
-def test_a_split_is_said_for_all_or_for_none(look, photos, inbox, tmp_path, own, given):
+def test_a_label_that_differs_by_its_capitals_only(look, inbox, tmp_path):
+    table = kept(tmp_path / "data", [(inbox[0], "Cat"), (inbox[1], "Cat")])
+    assert list(look(table).stops) == [
+        f"{table}: the label 'Cat' is 'cat' but for its capitals. Write it the same way."
+    ]
+
+
+def test_unsure_is_no_label(look, inbox, tmp_path):
+    table = kept(tmp_path / "data", [(inbox[0], "cat"), (inbox[1], "_unsure")])
+    assert f"{table}: 1 of 2 rows have no label yet, and are left out" in look(table).notes
+
+
+def test_of_several_tables_some_may_have_no_labels_yet(look, photos, inbox, tmp_path):
+    full = kept(tmp_path / "data", [(inbox[0], "cat")])
+    empty = kept(tmp_path / "data", [(inbox[1], "")], "empty.csv")
+    old = kept(tmp_path / "data", [(photos / "cat" / "cat1.png", "cat")], "old.csv")
+    checked = look(full, empty, old)
+    assert checked.stops == ()
+    assert set(checked.listing.added) == {"../inbox/IMG_0.png"}
+    assert f"{old}: all of its photos are among the others already" in checked.notes
+
+
+def split_tables(tmp_path, photo, own, given):
+    """Two tables: the first photos with a split of their own, maybe, and one more photo with one, maybe."""
     first, later = tmp_path / "photos" / "all.csv", tmp_path / "later.csv"
-    rows = [(f"{label}/{label}{number}.png", label, own or "") for label in ("cat", "dog") for number in range(3)]
+    sides = ("test", "train", "train") if own else ("", "", "")
+    rows = [(f"{label}/{label}{n}.png", label, side) for label in ("cat", "dog") for n, side in enumerate(sides)]
     pd.DataFrame(rows, columns=["path", "label", "split"]).to_csv(first, index=False)
-    pd.DataFrame([(inbox[0], "cat", given)], columns=["path", "label", "split"]).to_csv(later, index=False)
-    assert look(later, source=first).stops == ()
-    pd.DataFrame([(inbox[0], "cat", "" if given else "train")], columns=["path", "label", "split"]).to_csv(
-        later, index=False
-    )
-    (stop,) = look(later, source=first).stops
-    wanted = f"{first} says which photos are for the test, so this has to say it as well" if own else "Drop its column"
-    assert wanted in stop
+    pd.DataFrame([(photo, "cat", given)], columns=["path", "label", "split"]).to_csv(later, index=False)
+    return first, later
+
+
+@pytest.mark.parametrize(("own", "given", "split"), [(True, "test", "test"), (True, "", "learn"), (False, "", "")])
+def test_the_split_of_the_first_photos_holds(look, photos, inbox, tmp_path, own, given, split):
+    first, later = split_tables(tmp_path, inbox[0], own, given)
+    checked = look(later, source=first)
+    assert checked.stops == ()
+    assert checked.photos.set_index("path")["split"]["../inbox/IMG_0.png"] == split
+
+
+def test_a_split_that_the_first_photos_lack(look, photos, inbox, tmp_path):
+    first, later = split_tables(tmp_path, inbox[0], False, "test")
+    checked = look(later, source=first)
+    assert list(checked.stops) == [
+        f"{later}: says which photos are for the test, and {first} doesn't. Drop its column 'split'."
+    ]
+    assert not checked.photos["split"].any()  # so that whatever else is wrong can be looked for
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("path,label\nIMG_0.png,\n", "no photo in it has a label. Fill in the column 'label', or leave it out."),
+        ("path,label\nIMG_0.png,\n", "bad.csv has a label. Fill in the column 'label' of a table, or put the photos"),
+        ("path,label\nK\xe4se.png,cat\n", "bad.csv: is not UTF-8 text. Save it as 'CSV UTF-8'."),
         ("file,label\nIMG_0.png,cat\n", "has no column 'path'."),
         ("path,label\n,cat\n", "row 2: no path."),
         ("path,label\nIMG_0.png,cat\nIMG_0.png,dog\n", "'IMG_0.png' has different labels. Keep the right row."),
@@ -168,7 +206,7 @@ def test_a_split_is_said_for_all_or_for_none(look, photos, inbox, tmp_path, own,
 )
 def test_tables_that_say_nothing(look, inbox, text, problem):
     table = inbox[0].parent / "bad.csv"
-    table.write_text(text)
+    table.write_text(text, encoding="latin-1")
     try:
         problems = look(table).stops
     except InputError as error:
@@ -208,8 +246,9 @@ def test_a_copy_has_the_group_of_the_first_one(look, photos, inbox, tmp_path):
 
 
 def test_a_folder_without_label_folders(look, inbox, tmp_path):
-    (stop,) = look(inbox[0].parent).stops
-    assert stop.startswith(f"{inbox[0].parent}: holds 3 photos, and no label folders.")
+    layout, nothing = look(inbox[0].parent).stops
+    assert layout.startswith(f"{inbox[0].parent}: holds 3 photos, and no label folders.")
+    assert nothing.startswith(f"new_photos: no photo in {inbox[0].parent} has a label.")
     kept(tmp_path / "data", [(inbox[0], "cat")])
     hint = f"{tmp_path}/data: tables in a folder are given as such: '{tmp_path}/data/*.csv'."
     assert hint in look(tmp_path / "data").stops
