@@ -1,0 +1,1 @@
+"""How much memory a prediction of 100,000 photos takes."""
